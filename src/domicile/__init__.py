@@ -1,0 +1,1 @@
+"""Domicile: DynamoDB replication across AWS Regions that keeps personal data in the Region its law names."""
