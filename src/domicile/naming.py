@@ -129,11 +129,11 @@ class _Limit:
     length_max: int
     characters: str
 
-    def problem(self, value: str) -> str | None:
+    def problem(self, value: str) -> tuple[str, str] | None:
         if not self.length_min <= len(value) <= self.length_max:
-            return f"has {len(value)} characters; accepted: {self.length_min} to {self.length_max}"
+            return f"has {len(value)} characters", f"{self.length_min} to {self.length_max}"
         if not re.fullmatch(f"[{self.characters}]+", value):
-            return f"has characters that AWS refuses; accepted: {self.characters}"
+            return "has characters that AWS refuses", self.characters
         return None
 
 
@@ -176,10 +176,10 @@ def all_names(name: str, regions: Iterable[str], tables: Iterable[str]) -> Itera
         yield "DynamoDB table", names.ledger(table)
 
 
-def name_problems(name: str, regions: Iterable[str] = (), tables: Iterable[str] = ()) -> list[str]:
-    """Return a sentence for each derived name that AWS would refuse.
+def name_problems(name: str, regions: Iterable[str] = (), tables: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Return (problem, what is accepted) for each derived name that AWS would refuse.
 
     It takes a part of the deployment as well as the whole, so that a file's check can say which key is to blame.
     """
     found = ((kind, derived, _LIMITS[kind].problem(derived)) for kind, derived in all_names(name, regions, tables))
-    return [f"the {kind} {derived} {problem}" for kind, derived, problem in found if problem]
+    return [(f"the {kind} {derived} {problem[0]}", problem[1]) for kind, derived, problem in found if problem]

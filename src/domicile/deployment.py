@@ -1,0 +1,209 @@
+"""The deployment file: one YAML file that is the whole configuration.
+
+Each field's description says what is accepted: editors show it (:meth:`Deployment.json_schema`) and errors quote it.
+All problems of a file are reported at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from domicile import strict_yaml
+from domicile.errors import UserError
+from domicile.model import Model, Problem, described, one_of, refuse
+from domicile.naming import Names, name_problems
+from domicile.table import Table
+
+__all__ = ["Deployment", "DeploymentError", "Table"]
+
+_POLICY_FORMAT = 1
+_POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
+_TAGS_MAX = 40  # AWS allows 50 on a resource; the rest is Domicile's
+
+_REGION = (
+    r"^(af|ap|ca|eu|il|me|mx|sa|us)-(central|north|northeast|northwest|south|southeast|southwest|east|west)-[1-9]$"
+)
+_AUTHORITY = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_TABLE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_TAG = r"^[\w .:/=+@-]*$"
+_ONE_REGION = "a Region of the partition aws, such as eu-west-1"
+
+RegionName = Annotated[str, Field(pattern=_REGION)]
+LogRetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+
+
+class DeploymentError(UserError):
+    """The deployment file can't be used; ``problems`` has a line for everything that is wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class LocalBackend(Model):
+    """Terraform's state in the working folder: to try, not to run."""
+
+    kind: Literal["local"] = Field(description="local, s3 or cloud")
+
+
+class S3Backend(Model):
+    """Terraform's state in an S3 bucket, one object per Region's stack under ``key_prefix``."""
+
+    kind: Literal["s3"] = Field(description="local, s3 or cloud")
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the name of an S3 bucket")
+    region: RegionName = Field(description=_ONE_REGION)
+    key_prefix: str = Field("", max_length=512, description="what the state objects' keys begin with")
+    kms_key_id: str | None = Field(None, min_length=1, description="the ID, ARN or alias of a KMS key")
+    lockfile: bool = Field(True, description="true (a lock object beside the state, Terraform 1.10 or later) or false")
+
+
+class CloudBackend(Model):
+    """Terraform Cloud or Enterprise, one workspace per Region's stack."""
+
+    kind: Literal["cloud"] = Field(description="local, s3 or cloud")
+    organization: str = Field(min_length=1, description="the organization's name")
+    hostname: str = Field("app.terraform.io", min_length=1, description="the host of Terraform Cloud or Enterprise")
+    project: str | None = Field(None, min_length=1, description="the name of a project in the organization")
+
+
+AnyBackend = LocalBackend | S3Backend | CloudBackend
+_BACKENDS: Mapping[str, type[Model]] = {"local": LocalBackend, "s3": S3Backend, "cloud": CloudBackend}
+Backend = Annotated[AnyBackend, one_of("kind", _BACKENDS)]
+
+
+def _region_of_the_deployment(region: str, info: ValidationInfo) -> str:
+    regions = info.data.get("regions")
+    if regions is not None and region not in regions:
+        refuse([Problem(f"{region} is not a Region of this deployment", ", ".join(regions))])
+    return region
+
+
+def _table_name(table: str, info: ValidationInfo) -> str:
+    if table.endswith("-ledger"):
+        refuse([Problem("could be another table's ledger", "a name that doesn't end in -ledger")])
+    if "name" in info.data:
+        refuse(Problem(text, accepted) for text, accepted in name_problems(info.data["name"], tables=[table]))
+    return table
+
+
+def _tag_key(key: str) -> str:
+    if key.lower().startswith("aws:"):
+        refuse([Problem("belongs to AWS", "a key that doesn't begin with aws:")])
+    return key
+
+
+class Deployment(Model):
+    """The whole deployment file."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9-]{0,22}[a-z0-9]$",
+        description="the prefix of every resource, 2 to 24 characters: lower-case letters, digits and hyphens, a "
+        "letter first and no hyphen last",
+    )
+    regions: list[RegionName] = Field(
+        min_length=2,
+        description="two or more different Regions of the partition aws, such as eu-west-1; other partitions (China, "
+        "GovCloud) come later",
+    )
+    authorities: dict[
+        Annotated[str, Field(pattern=_AUTHORITY)], Annotated[str, AfterValidator(_region_of_the_deployment)]
+    ] = Field(
+        min_length=1,
+        description="authority (1 to 64 letters, digits, hyphens, underscores and dots) -> a Region of this deployment",
+    )
+    tables: dict[Annotated[str, Field(pattern=_TABLE), AfterValidator(_table_name)], Table] = Field(
+        min_length=1, description="one or more tables: name (letters, digits, hyphens, underscores and dots) -> mapping"
+    )
+    backend: Backend = Field(
+        LocalBackend(kind="local"),
+        description="{kind: local}, {kind: s3, bucket, region, ...} or {kind: cloud, organization, ...}",
+    )
+    encryption: Literal["customer-managed", "aws-owned"] = Field(
+        "customer-managed", description="customer-managed (a KMS key per Region) or aws-owned"
+    )
+    log_retention_days: LogRetentionDays = Field(
+        365, description=" | ".join(str(days) for days in get_args(LogRetentionDays))
+    )
+    tags: dict[
+        Annotated[str, Field(min_length=1, max_length=128, pattern=_TAG), AfterValidator(_tag_key)],
+        Annotated[str, Field(max_length=256, pattern=_TAG)],
+    ] = Field({}, max_length=_TAGS_MAX, description=f"at most {_TAGS_MAX} AWS tags: key -> value, both strings")
+
+    @field_validator("regions")
+    @classmethod
+    def _regions_differ(cls, regions: list[str], info: ValidationInfo) -> list[str]:
+        repeated = ((position, region) for position, region in enumerate(regions) if region in regions[:position])
+        refuse(Problem(f"{region} is given twice", "each Region once", (position,)) for position, region in repeated)
+        if "name" in info.data:
+            refuse(Problem(text, accepted) for text, accepted in name_problems(info.data["name"], regions=regions))
+        return regions
+
+    @model_validator(mode="after")
+    def _policy_fits_appconfig(self) -> Self:
+        size = len(json.dumps(self.policy_document()))
+        if size > _POLICY_BYTES_MAX:
+            text = f"make a policy of {size} bytes"
+            refuse([Problem(text, f"at most {_POLICY_BYTES_MAX} bytes, AppConfig's limit", ("tables",))])
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a deployment file, or raise :class:`DeploymentError` that lists all of its problems."""
+        try:
+            document, problems = strict_yaml.load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DeploymentError([f"{path}: {error.strerror}; accepted: a deployment file"]) from error
+        except UnicodeDecodeError as error:
+            raise DeploymentError([f"{path}: is not text; accepted: YAML in UTF-8"]) from error
+        except strict_yaml.YamlError as error:
+            raise DeploymentError([f"{path}: {error}; accepted: YAML"]) from error
+        try:
+            deployment = cls.model_validate(document)
+        except ValidationError as error:
+            problems += described(error)
+        if problems:
+            raise DeploymentError([f"{path}: {problem}" for problem in problems])
+        return deployment
+
+    def policy_document(self) -> dict[str, Any]:
+        """Return the document that AppConfig carries to the functions, the same in every Region."""
+        names = Names(self.name, region="", account="")
+        return {
+            "format": _POLICY_FORMAT,
+            "regions": sorted(self.regions),
+            "authorities": self.authorities,
+            "tables": {
+                names.table(name): {
+                    "ledger": names.ledger(name),
+                    "hash_key": table.hash_key.name,
+                    **({"range_key": table.range_key.name} if table.range_key else {}),
+                    "authority_attribute": table.authority_attribute,
+                    "control_attribute": table.control_attribute,
+                    "sensitive": {
+                        path: strategy.model_dump(exclude_none=True) for path, strategy in table.sensitive.items()
+                    },
+                    "directory": table.directory,
+                    "writers": table.writers,
+                }
+                for name, table in self.tables.items()
+            },
+        }
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the file, for editors."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
