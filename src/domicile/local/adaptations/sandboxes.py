@@ -1,0 +1,224 @@
+"""Sandboxes of Python functions.
+
+AWS: a handler sees the standard library, its zip (and layers) and the runtime's boto3; its environment has Lambda's
+variables and its own. A sandbox survives a handler's exception; the caller gets the exception's type, message and
+stack. The log has what the handler printed, no more and no less.
+
+MiniStack 1.5.33: runs the handler with the server's own packages on the path and the server's own environment, ends
+the process at an exception, calls every error Runtime.HandlerError without a stack, and waits a fixed time for output,
+so that logs can end up with the wrong invocation.
+
+The process is ``domicile/local/sandbox.py``, run by this Python whatever runtime the function names. A zip is
+unpacked once for all its sandboxes. MiniStack keeps managing the pool of workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ministack.core import lambda_runtime
+from ministack.core.arn import parse_arn
+from ministack.services import lambda_svc
+
+from domicile.local import sandbox as sandbox_program
+from domicile.local.account import client_environment
+from domicile.local.adaptations import expect_function, expect_value
+from domicile.local.runtime import link_runtime
+
+_INIT_TIMEOUT_S = 10
+_CHUNK_BYTES = 65_536
+
+
+def install(folder: Path, endpoint: str) -> None:
+    """Run Python functions in sandboxes of our own; ``folder`` takes their files, ``endpoint`` is the local AWS."""
+    worker_class = expect_function(lambda_runtime, "_worker_class_for", "config")
+    execute = expect_function(lambda_svc, "_execute_function_warm", "func", "event", "request_id")
+    expect_function(lambda_runtime, "acquire_worker", "func_name", "config", "code_zip", "qualifier", "max_concurrency")
+    expect_function(lambda_runtime, "release_worker", "worker")
+    expect_function(lambda_runtime, "kill_workers", "workers")
+    expect_function(lambda_runtime.Worker, "_discard_tmpdir", "self")
+    expect_function(lambda_svc, "_xray_trace_id_for_invocation", "config", "inbound_trace_header")
+    expect_value(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")
+    link_runtime(folder / "runtime")
+
+    sandbox = partial(_Sandbox, _Files(folder), client_environment(endpoint))
+
+    def sandbox_class(config: dict[str, Any]) -> Any:
+        return sandbox if config.get("Runtime", "").startswith("python") else worker_class(config)
+
+    def execute_in_sandbox(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        config = func["config"]
+        if not config.get("Runtime", "").startswith("python"):
+            return execute(func, event, request_id)  # type: ignore[no-any-return]
+        worker, _ = lambda_runtime.acquire_worker(
+            config["FunctionName"], config, func["code_zip"], qualifier=config.get("Version", "$LATEST")
+        )
+        try:
+            return worker.run(event, request_id, config["FunctionArn"])  # type: ignore[no-any-return]
+        finally:
+            lambda_runtime.release_worker(worker)
+
+    lambda_runtime._worker_class_for = sandbox_class
+    lambda_svc._execute_function_warm = execute_in_sandbox
+    # A function is ready at once: Terraform asks every few seconds whether it is.
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.05
+
+
+class _Files:
+    """The unpacked zips, by their content, and the bytecode of everything that sandboxes import."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+
+    def unpacked(self, code_zip: bytes) -> Path:
+        target = self.folder / "code" / hashlib.sha256(code_zip).hexdigest()
+        with self._lock:
+            if not target.exists():
+                partial = target.with_suffix(".partial")
+                with zipfile.ZipFile(io.BytesIO(code_zip)) as archive:
+                    archive.extractall(partial)
+                partial.rename(target)
+        return target
+
+
+class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
+    """One process that runs one invocation at a time."""
+
+    def __init__(
+        self, files: _Files, aws: dict[str, str], func_name: str, config: dict[str, Any], code_zip: bytes
+    ) -> None:
+        super().__init__(func_name, config, code_zip)
+        self._files = files
+        self._aws = aws
+        self._selector: selectors.BaseSelector | None = None
+
+    def run(self, event: Any, request_id: str, invoked_arn: str) -> dict[str, Any]:
+        """Run one invocation and return its result as MiniStack's executors do."""
+        timeout_s = self.config.get("Timeout", 3)
+        request = {
+            "event": event,
+            "request_id": request_id,
+            "invoked_function_arn": invoked_arn,
+            "timeout_s": timeout_s,
+            "trace_id": lambda_svc._xray_trace_id_for_invocation(self.config),
+        }
+        log = bytearray()
+        with self._lock:
+            answer: dict[str, Any] = {}
+            if self._proc is None or self._proc.poll() is not None:
+                self._spawn()
+                answer = self._await(log, _INIT_TIMEOUT_S)
+            if "error" not in answer:
+                with contextlib.suppress(BrokenPipeError):  # ended since: the wait says so
+                    self._requests.write(json.dumps(request).encode() + b"\n")
+                    self._requests.flush()
+                answer = self._await(log, timeout_s)
+        text = log.decode(errors="replace").rstrip("\n")
+        if "error" in answer:
+            return {"body": answer["error"], "error": True, "function_error": "Unhandled", "log": text}
+        return {"body": answer["result"], "log": text}
+
+    def _spawn(self) -> None:
+        self._close()
+        code = self._files.unpacked(self.code_zip)
+        answers, answers_there = os.pipe()
+        process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
+            [
+                *(sys.executable, "-I", "-S", "-X", f"pycache_prefix={self._files.folder / 'bytecode'}"),
+                *(sandbox_program.__file__, str(answers_there)),
+            ],
+            cwd=code,
+            env=self._environment(code),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(answers_there,),
+        )
+        os.close(answers_there)
+        self._proc = process
+        self._requests = cast("IO[bytes]", process.stdin)
+        self._log_fd = cast("IO[bytes]", process.stdout).fileno()
+        os.set_blocking(self._log_fd, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(answers, selectors.EVENT_READ, "answers")
+        self._selector.register(self._log_fd, selectors.EVENT_READ, "log")
+
+    def _await(self, log: bytearray, timeout_s: float) -> dict[str, Any]:
+        """Return the process's next answer; what it prints meanwhile is added to ``log``."""
+        assert self._selector is not None  # noqa: S101 - the process was spawned
+        answer = bytearray()
+        deadline = time.monotonic() + timeout_s
+        while not answer.endswith(b"\n"):
+            ready = self._selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return self._ended("Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds")
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK_BYTES)
+                (answer if key.data == "answers" else log).extend(chunk)
+                if not chunk and key.data == "answers":
+                    self._drain(log)
+                    return self._ended("Runtime.ExitError", "Runtime exited without providing a reason")
+                if not chunk:
+                    self._selector.unregister(key.fd)
+        self._drain(log)
+        return json.loads(answer)  # type: ignore[no-any-return]
+
+    def _drain(self, log: bytearray) -> None:
+        """Add what was printed before the answer: it is in the pipe by now."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._log_fd, _CHUNK_BYTES):
+                log.extend(chunk)
+
+    def _ended(self, error_type: str, message: str) -> dict[str, Any]:
+        self._proc.kill()
+        lambda_runtime.kill_workers([self])
+        return {"error": {"errorType": error_type, "errorMessage": message}}
+
+    def _discard_tmpdir(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._selector is not None:
+            for key in list(self._selector.get_map().values()):
+                if key.data == "answers":
+                    os.close(key.fd)
+            self._selector.close()
+            self._selector = None
+
+    def _environment(self, code: Path) -> dict[str, str]:
+        config = self.config
+        region = parse_arn(config["FunctionArn"]).region
+        return {
+            **config.get("Environment", {}).get("Variables", {}),
+            **self._aws,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+            "AWS_LAMBDA_FUNCTION_NAME": config["FunctionName"],
+            "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config['FunctionName']}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "LAMBDA_TASK_ROOT": str(code),
+            "LAMBDA_RUNTIME_DIR": str(self._files.folder / "runtime"),
+            "_HANDLER": config["Handler"],
+            "PATH": os.defpath,
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+        }

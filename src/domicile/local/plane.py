@@ -1,0 +1,64 @@
+"""The server's inside: MiniStack's application with the adaptations, behind the gateway.
+
+MiniStack reads its settings from the environment when it is imported; :mod:`domicile.local.server` sets them first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+from ministack.core import lambda_runtime
+
+from domicile.local.adaptations import (
+    bus_policy,
+    invocations,
+    put_events,
+    queue_mappings,
+    queue_messages,
+    redrive,
+    rule_targets,
+    sandboxes,
+    streams,
+    time_to_live,
+)
+from domicile.local.faults import Faults
+from domicile.local.gateway import gateway
+
+# Terraform and SDKs keep connections open between calls.
+_KEEP_ALIVE_S = 75
+_GRACE_S = 1
+
+
+async def run(port: int, sandbox_files: Path) -> None:
+    """Serve on 127.0.0.1 until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    faults = Faults()
+    sandboxes.install(sandbox_files, f"http://127.0.0.1:{port}")
+    invocations.install(faults)
+    streams.install()
+    queue_mappings.install()
+    queue_messages.install()
+    redrive.install()
+    rule_targets.install(loop, faults)
+    put_events.install()
+    bus_policy.install()
+    time_to_live.install(loop)
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = _KEEP_ALIVE_S
+    config.graceful_timeout = _GRACE_S
+    logging.getLogger("domicile.local").info("serving on %s", config.bind[0])
+    served: Any = gateway(app, faults, time_to_live.expire)
+    await serve(served, config, shutdown_trigger=stopped.wait)
+    lambda_runtime.reset()
