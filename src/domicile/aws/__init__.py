@@ -1,0 +1,1 @@
+"""The ports of ``domicile.pipeline`` over boto3, with injected clients."""

@@ -1,0 +1,55 @@
+"""Secrets Manager: the key of the ``hash`` strategy, the same in every Region."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from domicile.aws.failures import code_of, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+MAX_AGE_S = 300
+
+
+class SecretsManagerHashKey:
+    """The port ``HashKey``; the secret is a string, the key in base64.
+
+    A secret that does not exist is an answer, cached like a key. Any other failure is transient: two Regions that hash
+    with and without the key would disagree.
+    """
+
+    def __init__(
+        self, client: SecretsManagerClient, secret_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._clock = clock
+        self._key: bytes | None = None
+        self._read_at: float | None = None
+
+    def get(self) -> bytes | None:
+        """Return the key, None where the secret does not exist or is not base64."""
+        if self._read_at is None or self._clock() - self._read_at > MAX_AGE_S:
+            self._key = self._read()
+            self._read_at = self._clock()
+        return self._key
+
+    def _read(self) -> bytes | None:
+        with translated("GetSecretValue"):
+            try:
+                text = self._client.get_secret_value(SecretId=self._secret_id)["SecretString"]
+            except ClientError as error:
+                if code_of(error) != "ResourceNotFoundException":
+                    raise
+                return None
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return None

@@ -1,0 +1,71 @@
+"""The quarantine: an SQS queue that keeps whole records, in parts where one message is too small."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from domicile.aws.failures import translated
+from domicile.core.errors import RecordInvalidError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+PART_BYTES_MAX = 200 * 1024
+"""A message holds 256 KB; the rest is for its head."""
+
+
+class SqsQuarantine:
+    """The port ``Quarantine``.
+
+    A message is ``{"reason", "step", "id", "record"}``, or for a large record ``{"reason", "step", "id", "part",
+    "parts", "gzip"}``: the concatenated parts are the record in JSON, gzip-compressed and base64-encoded.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, reason: str, source: str, record: Any) -> None:
+        """Send the record; returns when every part of it is in the queue."""
+        for body in _bodies(reason, source, record):
+            with translated("SendMessage"):
+                self._client.send_message(
+                    QueueUrl=self._queue_url,
+                    MessageBody=body,
+                    MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+                )
+
+
+def join(bodies: Iterable[str]) -> list[Any]:
+    """Return the records of quarantine messages; parts of one record may come in any order, and more than once."""
+    records: list[Any] = []
+    parts: dict[str, dict[int, str]] = {}
+    for body in bodies:
+        message = json.loads(body)
+        if "record" in message:
+            records.append(message["record"])
+            continue
+        found = parts.setdefault(message["id"], {})
+        found[message["part"]] = message["gzip"]
+        if len(found) == message["parts"]:
+            text = "".join(found[number] for number in sorted(found))
+            records.append(json.loads(gzip.decompress(base64.b64decode(text))))
+            del parts[message["id"]]
+    if parts:
+        raise RecordInvalidError(f"parts are missing of {len(parts)} quarantined records")
+    return records
+
+
+def _bodies(reason: str, step: str, record: Any) -> list[str]:
+    head = {"reason": reason, "step": step, "id": uuid.uuid4().hex}
+    whole = json.dumps({**head, "record": record}, ensure_ascii=False)
+    if len(whole.encode()) <= PART_BYTES_MAX:
+        return [whole]
+    packed = base64.b64encode(gzip.compress(json.dumps(record).encode(), mtime=0)).decode()
+    texts = [packed[start : start + PART_BYTES_MAX] for start in range(0, len(packed), PART_BYTES_MAX)]
+    return [json.dumps({**head, "part": n, "parts": len(texts), "gzip": text}) for n, text in enumerate(texts)]

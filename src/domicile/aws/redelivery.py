@@ -1,0 +1,51 @@
+"""When a failed SQS message comes back: soon at first, then less and less often."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from domicile.aws.failures import translated
+from domicile.core.errors import DomicileError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+DELAY_S_MAX = 900
+
+logger = Logger(child=True)
+
+
+class Redelivery:
+    """Gives failed messages a visibility timeout by how often they were received: 1 s, 2 s, 4 s, ... 15 minutes.
+
+    Without it each would wait out the queue's own timeout, which must exceed the function's by far.
+    """
+
+    def __init__(self, client: SQSClient) -> None:
+        self._client = client
+        self._url_of = cache(lambda name: client.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def postpone(self, records: Sequence[Mapping[str, Any]], failed: Collection[str]) -> None:
+        """Postpone the failed ones of a batch; where that fails they simply come back with the queue's timeout."""
+        for record in records:
+            if record["messageId"] not in failed:
+                continue
+            received = int(record["attributes"]["ApproximateReceiveCount"])
+            try:
+                with translated("ChangeMessageVisibility"):
+                    self._client.change_message_visibility(
+                        QueueUrl=self._url_of(record["eventSourceARN"].rsplit(":", 1)[1]),
+                        ReceiptHandle=record["receiptHandle"],
+                        VisibilityTimeout=delay_s(received),
+                    )
+            except DomicileError as error:
+                logger.warning("not_postponed", reason=str(error))
+
+
+def delay_s(received: int) -> int:
+    """Return the delay before the next delivery of a message that was received ``received`` times."""
+    return int(min(2 ** min(received - 1, 10), DELAY_S_MAX))

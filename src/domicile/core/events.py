@@ -1,0 +1,305 @@
+"""The wire format: what one Region tells another, packed into EventBridge entries.
+
+An entry's detail is a JSON object. ``emitter`` is the Region that puts it and ``destination`` a list of Regions or
+``["*"]``: the bus rules match these two. Changes of one destination are packed together up to one billing chunk. A
+change above the chunk travels alone and compressed (``gzip``, base64). One that is too large even then travels as a
+claim check, without its image: the replicator reads it where it is still whole. A stub never does, because reading it
+would carry the full image out of its home: a minimal stub goes instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from domicile.core.control import Image
+from domicile.core.errors import RecordInvalidError
+from domicile.core.version import Version
+
+FORMAT = 1
+SOURCE = "domicile"
+CHANGES = "changes"
+FINISHED = "finished"
+EVERYWHERE = ("*",)
+
+CHUNK_BYTES_MAX = 63 * 1024
+"""EventBridge bills each 64 KB of an entry as one event; the detail's head needs the rest."""
+DETAIL_BYTES_MAX = 240 * 1024
+"""The limit of an entry and of an SQS message is 256 KB; the envelope that EventBridge adds needs the rest."""
+REQUEST_BYTES_MAX = 250 * 1024
+REQUEST_ENTRIES_MAX = 10
+INFLATED_BYTES_MAX = 8 * 1024 * 1024
+"""A compressed body that inflates beyond this is refused: an item has at most 400 KB."""
+
+
+class Operation(Enum):
+    """What a Region does with a change: ``put`` and ``move`` carry full images, ``stub`` an anonymized one."""
+
+    PUT = "put"
+    MOVE = "move"
+    STUB = "stub"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """One version of one key on its way to other Regions, as the projection that they may hold.
+
+    ``image`` has no control attribute; it is None for a delete and for a ``claim``. ``partial``: a stub reduced to key
+    and authority.
+    """
+
+    operation: Operation
+    table: str
+    key: Image
+    version: Version
+    origin: str
+    home: str | None = None
+    image: Image | None = None
+    claim: bool = False
+    partial: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form, without what is empty."""
+        fields: dict[str, Any] = {
+            "operation": self.operation.value,
+            "table": self.table,
+            "key": self.key,
+            "version": str(self.version),
+            "origin": self.origin,
+        }
+        optional = {"home": self.home, "image": self.image, "claim": self.claim, "partial": self.partial}
+        return fields | {name: value for name, value in optional.items() if value}
+
+    @classmethod
+    def from_json(cls, fields: Any) -> Mutation:
+        """Read the wire form, or raise :class:`RecordInvalidError`."""
+        try:
+            mutation = cls(
+                operation=Operation(fields["operation"]),
+                table=fields["table"],
+                key=fields["key"],
+                version=Version.parse(fields["version"]),
+                origin=fields["origin"],
+                home=fields.get("home"),
+                image=fields.get("image"),
+                claim=fields.get("claim", False),
+                partial=fields.get("partial", False),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RecordInvalidError(f"not a change ({type(error).__name__})") from None
+        mutation._check()
+        return mutation
+
+    def _check(self) -> None:
+        has_image = isinstance(self.image, dict)
+        if self.operation is Operation.DELETE:
+            well_formed = not has_image and not self.claim
+        elif self.operation is Operation.STUB:
+            well_formed = has_image and not self.claim and self.home is not None
+        else:
+            well_formed = has_image != self.claim and (self.home is not None) == (self.operation is Operation.MOVE)
+        if not well_formed:
+            raise RecordInvalidError(f"a {self.operation.value} with the wrong parts")
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A mutation and the Regions that it goes to; :data:`EVERYWHERE` is all but the emitter."""
+
+    destination: tuple[str, ...]
+    mutation: Mutation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """The answer to a ``put`` or ``move``: it names the version that arrived, and nothing of the item but its key."""
+
+    operation: Operation
+    table: str
+    key: Image
+    version: Version
+    home: str | None
+    outcome: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return {
+            "table": self.table,
+            "key": self.key,
+            "version": str(self.version),
+            "home": self.home,
+            "outcome": self.outcome,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Any, operation: Operation) -> Receipt:
+        """Read the wire form, or raise :class:`RecordInvalidError`."""
+        try:
+            return cls(
+                operation=operation,
+                table=fields["table"],
+                key=fields["key"],
+                version=Version.parse(fields["version"]),
+                home=fields["home"],
+                outcome=fields["outcome"],
+            )
+        except (KeyError, TypeError) as error:
+            raise RecordInvalidError(f"not a receipt ({type(error).__name__})") from None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One PutEvents entry; ``members`` are the positions, in what was packed, of the changes that it carries."""
+
+    detail_type: str
+    detail: str
+    members: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size that EventBridge counts."""
+        return len(self.detail.encode()) + len(self.detail_type) + len(SOURCE)
+
+
+def pack_mutations(addressed: Sequence[Addressed], emitter: str, authority_of: Mapping[str, str]) -> list[Entry]:
+    """Pack changes into entries; ``authority_of`` maps a table to the attribute that a minimal stub keeps."""
+    entries: list[Entry] = []
+    groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    for position, item in enumerate(addressed):
+        text = _dumps(item.mutation.to_json())
+        if len(text.encode()) > CHUNK_BYTES_MAX:
+            entries.append(_large(item, emitter, position, authority_of))
+        else:
+            groups.setdefault(item.destination, []).append((position, text))
+    for destination, members in groups.items():
+        for group in _chunks(members):
+            entries.append(_entry(CHANGES, {"emitter": emitter, "destination": list(destination)}, "changes", group))
+    return entries
+
+
+def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str) -> list[Entry]:
+    """Pack (origin, receipt) pairs into entries of one origin and one operation each."""
+    entries: list[Entry] = []
+    groups: dict[tuple[str, Operation], list[tuple[int, str]]] = {}
+    for position, (origin, receipt) in enumerate(receipts):
+        groups.setdefault((origin, receipt.operation), []).append((position, _dumps(receipt.to_json())))
+    for (origin, operation), members in groups.items():
+        head = {"emitter": emitter, "destination": [origin], "operation": operation.value}
+        entries += [_entry(FINISHED, head, "receipts", group) for group in _chunks(members)]
+    return entries
+
+
+def unpack_mutations(detail: Any) -> list[dict[str, Any]]:
+    """Return the wire forms of a ``changes`` detail; each is read on its own, so that a bad one fails alone."""
+    if _format(detail) == FORMAT and "gzip" in detail:
+        return [_inflate(detail["gzip"])]
+    return _members(detail, "changes")
+
+
+def unpack_receipts(detail: Any) -> list[Receipt]:
+    """Read the receipts of a ``finished`` detail."""
+    members = _members(detail, "receipts")
+    try:
+        operation = Operation(detail.get("operation"))
+    except ValueError:
+        raise RecordInvalidError("a finished event without its operation") from None
+    return [Receipt.from_json(member, operation) for member in members]
+
+
+def requests(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Group entries into PutEvents requests, within the limits of entries and bytes of one request."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if batch and (len(batch) == REQUEST_ENTRIES_MAX or size + entry.bytes > REQUEST_BYTES_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.bytes
+    if batch:
+        yield batch
+
+
+def coalesce(addressed: Sequence[Addressed]) -> list[tuple[Addressed, tuple[int, ...]]]:
+    """Keep the greatest version of each key, with the positions of all changes that it stands for.
+
+    Every version reaches every Region in the end, so one that was overtaken before it left need not travel.
+    """
+    last: dict[tuple[str, str], tuple[Addressed, tuple[int, ...]]] = {}
+    for position, item in enumerate(addressed):
+        identity = (item.mutation.table, _dumps(item.mutation.key))
+        kept, positions = last.get(identity, (item, ()))
+        winner = item if item.mutation.version >= kept.mutation.version else kept
+        last[identity] = (winner, (*positions, position))
+    return list(last.values())
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+
+
+def _entry(detail_type: str, head: dict[str, Any], name: str, group: Sequence[tuple[int, str]]) -> Entry:
+    texts = ",".join(text for _, text in group)
+    detail = f'{_dumps({"format": FORMAT, **head})[:-1]},"{name}":[{texts}]}}'
+    return Entry(detail_type, detail, tuple(position for position, _ in group))
+
+
+def _chunks(members: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    group: list[tuple[int, str]] = []
+    size = 0
+    for position, text in members:
+        length = len(text.encode()) + 1
+        if group and size + length > CHUNK_BYTES_MAX:
+            yield group
+            group, size = [], 0
+        group.append((position, text))
+        size += length
+    if group:
+        yield group
+
+
+def _large(item: Addressed, emitter: str, position: int, authority_of: Mapping[str, str]) -> Entry:
+    head = {"format": FORMAT, "emitter": emitter, "destination": list(item.destination)}
+    packed = gzip.compress(_dumps(item.mutation.to_json()).encode(), mtime=0)
+    if len(packed) * 4 // 3 <= DETAIL_BYTES_MAX - 1024:
+        return Entry(CHANGES, _dumps({**head, "gzip": base64.b64encode(packed).decode()}), (position,))
+    mutation = item.mutation
+    if mutation.operation is Operation.STUB:
+        kept = {*mutation.key, authority_of[mutation.table]}
+        image = {name: value for name, value in (mutation.image or {}).items() if name in kept}
+        mutation = replace(mutation, image=image, partial=True)
+    else:
+        mutation = replace(mutation, image=None, claim=True)
+    return Entry(CHANGES, _dumps({**head, "changes": [mutation.to_json()]}), (position,))
+
+
+def _inflate(text: Any) -> dict[str, Any]:
+    try:
+        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        data = inflater.decompress(base64.b64decode(text, validate=True), INFLATED_BYTES_MAX)
+        if inflater.unconsumed_tail:
+            raise RecordInvalidError("a compressed change inflates beyond any item's size")
+        value = json.loads(data)
+    except (ValueError, TypeError, zlib.error) as error:
+        raise RecordInvalidError(f"a compressed change cannot be read ({type(error).__name__})") from None
+    if not isinstance(value, dict):
+        raise RecordInvalidError("a compressed change is not an object")
+    return value
+
+
+def _format(detail: Any) -> Any:
+    return detail.get("format") if isinstance(detail, dict) else None
+
+
+def _members(detail: Any, name: str) -> list[Any]:
+    if _format(detail) != FORMAT or not isinstance(detail.get(name), list):
+        raise RecordInvalidError(f"not a detail of format {FORMAT} with {name}")
+    members: list[Any] = detail[name]
+    return members

@@ -1,0 +1,196 @@
+"""The policy: where each authority lives and what of each table is sensitive, as AppConfig carries it.
+
+``Deployment.policy_document`` writes the document, a JSON Schema validates it in AppConfig, and this module reads it in
+the functions. It fails closed: a document that is wrong anywhere is refused whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from domicile.core.control import Image, Value
+from domicile.core.errors import PolicyInvalidError, RecordInvalidError, UnknownAuthorityError
+
+FORMAT = 1
+
+StrategyName = Literal["redact", "remove", "mask", "hash", "generalize"]
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "redact": (),
+    "remove": (),
+    "mask": ("keep",),
+    "hash": (),
+    "generalize": ("to", "bucket"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """How one sensitive attribute is anonymized.
+
+    ``mask`` keeps the ``first`` or ``last`` N characters, or with ``domain`` what follows an @. ``generalize`` reduces
+    an ISO 8601 date ``to`` its year or month, or a number to the lower bound of its ``bucket``.
+    """
+
+    name: StrategyName
+    first: int = 0
+    last: int = 0
+    domain: bool = False
+    to: Literal["year", "month"] | None = None
+    bucket: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePolicy:
+    """What the replication knows of one table; ``sensitive`` maps an attribute's path to its strategy."""
+
+    name: str
+    ledger: str
+    key_names: tuple[str, ...]
+    authority_attribute: str
+    control_attribute: str
+    sensitive: Mapping[tuple[str, ...], Strategy]
+    stubs_everywhere: bool
+
+    def key_of(self, image: Mapping[str, Value]) -> Image:
+        """Return the image's primary key."""
+        try:
+            return {name: image[name] for name in self.key_names}
+        except KeyError as error:
+            raise RecordInvalidError("the image lacks a key attribute") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One version of the whole policy."""
+
+    regions: tuple[str, ...]
+    authorities: Mapping[str, str]
+    tables: Mapping[str, TablePolicy]
+
+    def table(self, name: str) -> TablePolicy:
+        """Return a table's policy; a table that the policy does not know is an error."""
+        try:
+            return self.tables[name]
+        except KeyError:
+            raise RecordInvalidError("the policy does not know the table") from None
+
+    def home_of(self, image: Mapping[str, Value], table: TablePolicy) -> str | None:
+        """Return the item's home Region, or None for a global item.
+
+        Only an item without the attribute is global: an authority that is not a string, is empty, or is not in the
+        map raises :class:`UnknownAuthorityError`.
+        """
+        value = image.get(table.authority_attribute)
+        if value is None:
+            return None
+        home = self.authorities.get(value["S"]) if isinstance(value.get("S"), str) else None
+        if home is None:
+            raise UnknownAuthorityError("the map has no Region for the item's authority")
+        return home
+
+    @classmethod
+    def parse(cls, document: Any) -> Policy:
+        """Read the document, or raise :class:`PolicyInvalidError` that names the key at fault."""
+        root = _mapping(document, "policy", {"format", "regions", "authorities", "tables"})
+        if root.get("format") != FORMAT:
+            raise PolicyInvalidError(f"policy.format: must be {FORMAT}")
+        regions = root.get("regions")
+        if not isinstance(regions, list) or not regions or not all(isinstance(r, str) for r in regions):
+            raise PolicyInvalidError("policy.regions: must be a list of Region names")
+        authorities = _mapping(root.get("authorities"), "policy.authorities")
+        for authority, region in authorities.items():
+            if region not in regions:
+                raise PolicyInvalidError(f"policy.authorities.{authority}: must be one of policy.regions")
+        tables = _mapping(root.get("tables"), "policy.tables")
+        return cls(
+            regions=tuple(regions),
+            authorities=dict(authorities),
+            tables={name: _table(name, value) for name, value in tables.items()},
+        )
+
+
+def _mapping(value: Any, path: str, keys: set[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise PolicyInvalidError(f"{path}: must be a mapping")
+    unknown = set(value) - keys if keys is not None else set()
+    if unknown:
+        raise PolicyInvalidError(f"{path}: unknown keys {sorted(unknown)}")
+    return value
+
+
+def _text(parent: dict[str, Any], key: str, path: str) -> str:
+    value = parent.get(key)
+    if not isinstance(value, str) or not value:
+        raise PolicyInvalidError(f"{path}.{key}: must be a string that is not empty")
+    return value
+
+
+_TABLE_KEYS = {
+    "ledger",
+    "hash_key",
+    "range_key",
+    "authority_attribute",
+    "control_attribute",
+    "sensitive",
+    "directory",
+    "writers",
+}
+
+
+def _table(name: str, value: Any) -> TablePolicy:
+    path = f"policy.tables.{name}"
+    table = _mapping(value, path, _TABLE_KEYS)
+    keys = ("hash_key", "range_key") if "range_key" in table else ("hash_key",)
+    if table.get("directory") not in ("everywhere", "origin"):
+        raise PolicyInvalidError(f"{path}.directory: must be everywhere or origin")
+    if table.get("writers") not in ("any", "stamped"):
+        raise PolicyInvalidError(f"{path}.writers: must be any or stamped")
+    sensitive = _mapping(table.get("sensitive"), f"{path}.sensitive")
+    return TablePolicy(
+        name=name,
+        ledger=_text(table, "ledger", path),
+        key_names=tuple(_text(table, key, path) for key in keys),
+        authority_attribute=_text(table, "authority_attribute", path),
+        control_attribute=_text(table, "control_attribute", path),
+        sensitive={
+            tuple(attribute.split(".")): _strategy(spec, f"{path}.sensitive.{attribute}")
+            for attribute, spec in sensitive.items()
+        },
+        stubs_everywhere=table["directory"] == "everywhere",
+    )
+
+
+def _strategy(spec: Any, path: str) -> Strategy:
+    name = _text(_mapping(spec, path), "strategy", path)
+    if name not in _OPTIONS:
+        raise PolicyInvalidError(f"{path}.strategy: must be one of {sorted(_OPTIONS)}")
+    options = _mapping(spec, path, {"strategy", *_OPTIONS[name]})
+    if name == "mask":
+        return _mask(options.get("keep"), f"{path}.keep")
+    if name == "generalize":
+        return _generalize(options, path)
+    return Strategy(name=name)  # type: ignore[arg-type]  # _OPTIONS holds exactly the literal's names
+
+
+def _mask(keep: Any, path: str) -> Strategy:
+    if keep == "domain":
+        return Strategy(name="mask", domain=True)
+    if isinstance(keep, dict) and len(keep) == 1:
+        side, count = next(iter(keep.items()))
+        if side in ("first", "last") and _is_positive(count):
+            return Strategy(name="mask", first=count if side == "first" else 0, last=count if side == "last" else 0)
+    raise PolicyInvalidError(f"{path}: must be domain, {{first: N}} or {{last: N}}")
+
+
+def _generalize(options: dict[str, Any], path: str) -> Strategy:
+    if set(options) == {"strategy", "to"} and options["to"] in ("year", "month"):
+        return Strategy(name="generalize", to=options["to"])
+    if set(options) == {"strategy", "bucket"} and _is_positive(options["bucket"]):
+        return Strategy(name="generalize", bucket=options["bucket"])
+    raise PolicyInvalidError(f"{path}: must have either to (year or month) or bucket (an integer above 0)")
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -1,0 +1,141 @@
+"""What the listener decides: the kind of a change, its version, and which Regions get what of it.
+
+1. A TTL expiry, a record of a marked item and the REMOVE of a marked item are the replication's own: skipped.
+2. Any other REMOVE is an application's delete, also of a stub: erasing anywhere erases everywhere.
+3. A write is plain if the image has no control attribute, or a version not above the old image's. Otherwise it is
+   stamped if it was written in this Region, and an applied replica if not. A stamped write with a plain tie is the
+   listener's own stamp.
+4. A record of a stub is the replication's own, unless the whole control attribute is the same before and after: then an
+   application wrote on a stub.
+5. A global item goes to all Regions whole; a localized item to its home whole, and from its home to all as a stub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from domicile.core.change import Change
+from domicile.core.control import Control, Image, without
+from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation
+from domicile.core.policy import Policy, TablePolicy
+from domicile.core.version import Version, of_plain_write
+
+
+class Kind(Enum):
+    """What a stream record is to the listener."""
+
+    SKIP = "skip"
+    DELETE = "delete"
+    PLAIN = "plain"
+    STAMPED = "stamped"
+    STUB_WRITE = "stub_write"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The kind of a change, why it is of that kind, and the control attributes of its images."""
+
+    kind: Kind
+    reason: str
+    old: Control | None
+    new: Control | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A key's ledger entry: the version of its last delete, and the last version that a base forced up."""
+
+    tombstone: Version | None = None
+    forced: Version | None = None
+
+
+def classify(change: Change, table: TablePolicy, region: str) -> Verdict:
+    """Decide the kind of a change by rules 1 to 4."""
+    old, new = (Control.of(image, table.control_attribute) for image in (change.old, change.new))
+
+    def verdict(kind: Kind, reason: str) -> Verdict:
+        return Verdict(kind, reason, old, new)
+
+    if change.new is None:
+        if change.expired:
+            return verdict(Kind.SKIP, "expired")
+        if old is not None and old.deleting:
+            return verdict(Kind.SKIP, "deleted_by_replication")
+        return verdict(Kind.DELETE, "application_delete")
+    if new is None:
+        return verdict(Kind.PLAIN, "no_control_attribute")
+    if new.deleting:
+        return verdict(Kind.SKIP, "marked")
+    if new.is_stub:
+        return verdict(Kind.STUB_WRITE, "control_unchanged") if old == new else verdict(Kind.SKIP, "stub_applied")
+    if old is not None and new.version <= old.version:
+        return verdict(Kind.PLAIN, "version_not_raised")
+    if new.origin != region:
+        return verdict(Kind.SKIP, "replica_applied")
+    if new.version.plain:
+        return verdict(Kind.SKIP, "own_stamp")
+    return verdict(Kind.STAMPED, "stamped_here")
+
+
+def needs_ledger(verdict: Verdict) -> bool:
+    """Whether the version of a plain write or delete depends on the key's ledger entry."""
+    return verdict.old is None or verdict.new is None
+
+
+def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger) -> Version:
+    """Return the version of a plain write or of a delete.
+
+    Only what this Region wrote into the ledger before this record counts: a retry must see the same base.
+    """
+    bases = [control.version for control in (verdict.old, verdict.new) if control is not None]
+    if needs_ledger(verdict):
+        bases += [
+            version
+            for version in (ledger.tombstone, ledger.forced)
+            if version is not None and version.region == region and version.plain and version.tie < change.sequence
+        ]
+    return of_plain_write(change.at_ms, change.sequence, region, max(bases, default=None))
+
+
+def is_forced(change: Change, verdict: Verdict, version: Version) -> bool:
+    """Whether the ledger must remember the version, because the item itself does not show how high it was forced."""
+    return version.ms > change.at_ms and verdict.new is None
+
+
+def route_delete(change: Change, version: Version, region: str) -> Addressed:
+    """Return the delete that goes to every Region."""
+    return Addressed(
+        EVERYWHERE,
+        Mutation(operation=Operation.DELETE, table=change.table, key=change.key, version=version, origin=region),
+    )
+
+
+def route_write(
+    change: Change, version: Version, region: str, policy: Policy, stub_of: Callable[[Image], Image]
+) -> Addressed | None:
+    """Return what of a write goes where, by rule 5; ``stub_of`` anonymizes an image before it leaves its home.
+
+    None: nothing leaves, because the home keeps the only copy (``directory: origin``).
+    """
+    table = policy.table(change.table)
+    image = without(change.new or {}, table.control_attribute)
+    home = policy.home_of(image, table)
+
+    def mutation(operation: Operation, image: Image) -> Mutation:
+        return Mutation(
+            operation=operation,
+            table=change.table,
+            key=change.key,
+            version=version,
+            origin=region,
+            home=home,
+            image=image,
+        )
+
+    if home is None:
+        return Addressed(EVERYWHERE, mutation(Operation.PUT, image))
+    if home != region:
+        return Addressed((home,), mutation(Operation.MOVE, image))
+    return Addressed(EVERYWHERE, mutation(Operation.STUB, stub_of(image))) if table.stubs_everywhere else None

@@ -1,0 +1,83 @@
+"""Versions: the total order of the changes of one key.
+
+A version is (``ms``, tie, ``region``). It travels and rests as ONE string whose byte order is this order, so that a
+DynamoDB condition is one comparison::
+
+    001766361600000-1000000000000000000000000000000000004421-eu-west-1
+    └ ms, 15 digits └ tie: 0 + counter (stamped) or 1 + stream sequence number, 40 digits (plain)
+
+A stamped tie sorts below every plain one: a plain write of the same millisecond happened on top of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from domicile.core.errors import RecordInvalidError, VersionInFutureError
+
+_MS_DIGITS = 15
+_COUNTER_DIGITS = 6
+# The API reference of DynamoDB Streams gives a sequence number 21 to 40 digits.
+_SEQUENCE_DIGITS = 40
+_FORM = re.compile(
+    rf"(?P<ms>[0-9]{{{_MS_DIGITS}}})"
+    rf"-(?:0(?P<counter>[0-9]{{{_COUNTER_DIGITS}}})|1(?P<sequence>[0-9]{{{_SEQUENCE_DIGITS}}}))"
+    r"-(?P<region>[a-z0-9-]{1,32})"
+)
+
+AHEAD_MS_MAX = 5 * 60 * 1000
+"""How far a version may lie ahead of its record's time before it is quarantined."""
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """``ms`` since the epoch; ``plain`` tells a stream record's number from a stamp's counter in ``tie``."""
+
+    ms: int
+    plain: bool
+    tie: int
+    region: str
+
+    def __str__(self) -> str:
+        tie = f"1{self.tie:0{_SEQUENCE_DIGITS}d}" if self.plain else f"0{self.tie:0{_COUNTER_DIGITS}d}"
+        return f"{self.ms:0{_MS_DIGITS}d}-{tie}-{self.region}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Read the string form; anything else is a :class:`RecordInvalidError`."""
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise RecordInvalidError("not a version")
+        plain = match["sequence"] is not None
+        return cls(int(match["ms"]), plain, int(match["sequence"] if plain else match["counter"]), match["region"])
+
+
+def stamp(now_ms: int, base: Version | None, region: str) -> Version:
+    """Return the version of a stamped write: a hybrid logical clock above the item that was read.
+
+    The write must be conditional on a lower version, and on failure be stamped anew above what it found.
+    """
+    return Version(max(now_ms, base.ms + 1) if base else now_ms, plain=False, tie=0, region=region)
+
+
+def of_plain_write(at_ms: int, sequence: int, region: str, base: Version | None) -> Version:
+    """Return the version of a write by ordinary code: a pure function of its stream record, so that a retry agrees.
+
+    ``at_ms`` is the record's creation time, which DynamoDB Streams rounds down to the second: the base may lie in the
+    same second and above it, and the change that came later must win all the same.
+    """
+    version = Version(at_ms, plain=True, tie=sequence, region=region)
+    if base is None or version > base:
+        return version
+    same_ms = Version(base.ms, plain=True, tie=sequence, region=region)
+    return same_ms if same_ms > base else Version(base.ms + 1, plain=True, tie=sequence, region=region)
+
+
+def refuse_far_future(version: Version, at_ms: int) -> None:
+    """Raise :class:`VersionInFutureError` for a version further ahead of ``at_ms`` than :data:`AHEAD_MS_MAX`.
+
+    A plain write on top of a far-future version inherits it, so this holds for both kinds.
+    """
+    if version.ms > at_ms + AHEAD_MS_MAX:
+        raise VersionInFutureError(f"the version is {version.ms - at_ms} ms ahead of its record")

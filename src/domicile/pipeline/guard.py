@@ -1,0 +1,46 @@
+"""One place that decides what becomes of a failure: nothing is lost, and nothing holds up its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from domicile.core.errors import PermanentError, TransientError
+from domicile.pipeline.ports import World
+from domicile.pipeline.report import Report
+
+
+def guarded(world: World, step: str, delivery: str, record: Any, action: Callable[[Report], None]) -> Report:
+    """Run ``action`` on a report of its own; ``delivery`` names what is delivered again where it fails.
+
+    A transient failure is retried. Any other puts the whole ``record`` into the quarantine, under the error's reason or
+    its type: an error that nobody foresaw must neither stop the shard nor lose the record.
+    """
+    report = Report()
+    try:
+        action(report)
+    except TransientError as error:
+        return retry(delivery, type(error).__name__)
+    except PermanentError as error:
+        return quarantine(world, step, delivery, record, error.reason)
+    except Exception as error:
+        return quarantine(world, step, delivery, record, f"unexpected_{type(error).__name__}")
+    return report
+
+
+def retry(delivery: str, cause: str) -> Report:
+    """Return the report of something that must be delivered again."""
+    report = Report()
+    report.retry(delivery, cause)
+    return report
+
+
+def quarantine(world: World, step: str, delivery: str, record: Any, reason: str) -> Report:
+    """Put a record into the quarantine; where that fails for now, it must be delivered again."""
+    try:
+        world.quarantine.put(reason, step, record)
+    except TransientError as error:
+        return retry(delivery, type(error).__name__)
+    report = Report()
+    report.quarantined(reason)
+    return report

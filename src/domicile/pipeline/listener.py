@@ -1,0 +1,260 @@
+"""The listener: stream records of this Region's tables become events for the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from domicile.core.anonymize import anonymize, difference, values_at
+from domicile.core.change import Change
+from domicile.core.control import Control, Image, without
+from domicile.core.errors import PatienceExhaustedError, TransientError
+from domicile.core.events import Addressed, Mutation, Operation, coalesce, pack_mutations
+from domicile.core.policy import Policy, TablePolicy
+from domicile.core.routing import (
+    Kind,
+    Ledger,
+    Verdict,
+    classify,
+    is_forced,
+    needs_ledger,
+    plain_version,
+    route_delete,
+    route_write,
+)
+from domicile.core.version import Version, refuse_far_future
+from domicile.core.writes import SameControl, Update
+from domicile.pipeline.apply import Applier
+from domicile.pipeline.guard import guarded, retry
+from domicile.pipeline.ports import World
+from domicile.pipeline.report import Count, Report
+
+PATIENCE_MS = 20 * 3600 * 1000
+"""A record that still fails at this age is quarantined whole: the stream forgets it after 24 hours."""
+STUB_REPAIRS_MAX = 3
+STEP = "listener"
+
+
+@dataclass
+class _Work:
+    """What one record came to."""
+
+    report: Report = field(default_factory=Report)
+    outgoing: Addressed | None = None
+
+
+class Listener:
+    """Handles the records of a stream batch; see ``core.routing`` for the rules that it acts on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._applier = Applier(world)
+
+    def handle(self, records: Sequence[Mapping[str, Any]]) -> Report:
+        """Handle the records, each key's in order, and publish what they raise.
+
+        ``Report.failed`` holds the sequence numbers of the records that must be delivered again.
+        """
+        by_key: dict[str, list[int]] = {}
+        for position, record in enumerate(records):
+            by_key.setdefault(_identity(record), []).append(position)
+        work: dict[int, _Work] = {}
+        for done in self._world.each(lambda positions: self._in_order(records, positions), by_key.values()):
+            work.update(done)
+        report = Report().add(work[position].report for position in sorted(work))
+        self._publish(records, {p: w.outgoing for p, w in sorted(work.items()) if w.outgoing is not None}, report)
+        return report
+
+    def _in_order(self, records: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> dict[int, _Work]:
+        done: dict[int, _Work] = {}
+        for index, position in enumerate(positions):
+            work = self._guarded(records[position])
+            done[position] = work
+            if work.report.failed:
+                # The later changes of the key wait for it: their versions may build on what it leaves in the ledger.
+                later = positions[index + 1 :]
+                return done | {p: _Work(retry(_sequence(records[p]), "after_failure")) for p in later}
+        return done
+
+    def _guarded(self, record: Mapping[str, Any]) -> _Work:
+        work = _Work()
+
+        def action(report: Report) -> None:
+            report.counts[Count.CHANGES] += 1
+            change = Change.parse(record)
+            try:
+                work.outgoing = self._one(record, change, report)
+            except TransientError as error:
+                if self._world.now_ms() - change.at_ms > PATIENCE_MS:
+                    raise PatienceExhaustedError(type(error).__name__) from None
+                raise
+
+        work.report = guarded(self._world, STEP, _sequence(record), record, action)
+        return work
+
+    def _one(self, record: Mapping[str, Any], change: Change, report: Report) -> Addressed | None:
+        policy = self._world.policy.get()
+        table = policy.table(change.table)
+        region = self._world.region
+        verdict = classify(change, table, region)
+        if verdict.kind is Kind.SKIP:
+            report.counts[Count.SKIPPED] += 1
+            return None
+        if verdict.kind is Kind.STUB_WRITE:
+            self._stub_write(record, change, table, report)
+            return None
+        version = self._version(change, verdict, table)
+        if verdict.kind is Kind.DELETE:
+            self._applier.delete(table, change.key, version, region)
+            return route_delete(change, version, region)
+        stub_of = self._stub_of(table, report)
+        outgoing = route_write(change, version, region, policy, stub_of)
+        if verdict.kind is Kind.PLAIN:
+            self._apply_locally(change, version, policy, stub_of)
+        elif verdict.old is None:
+            self._applier.honour_tombstone(table, change.key, version)
+        return outgoing
+
+    def _version(self, change: Change, verdict: Verdict, table: TablePolicy) -> Version:
+        if verdict.kind is Kind.STAMPED and verdict.new is not None:
+            refuse_far_future(verdict.new.version, change.at_ms)
+            return verdict.new.version
+        ledger = self._applier.ledger(table, change.key) if needs_ledger(verdict) else Ledger()
+        version = plain_version(change, verdict, self._world.region, ledger)
+        refuse_far_future(version, change.at_ms)
+        if is_forced(change, verdict, version):
+            self._applier.remember_forced(table, change.key, version)
+        return version
+
+    def _stub_of(self, table: TablePolicy, report: Report) -> Callable[[Image], Image]:
+        def stub_of(image: Image) -> Image:
+            result = anonymize(image, table, self._world.hash_key.get())
+            report.counts[Count.HASH_KEY_MISSING] += result.hash_keys_missing
+            return result.image
+
+        return stub_of
+
+    def _apply_locally(
+        self,
+        change: Change,
+        version: Version,
+        policy: Policy,
+        stub_of: Callable[[Image], Image],
+    ) -> None:
+        """Bring this Region's copy to a plain write's version.
+
+        Where the item is still as the record left it, it gets the version and nothing else. If it is gone, it comes
+        back only where a tombstone below the version took it. Without a control attribute it is a later plain write,
+        whose own record follows. A lower version was applied over the write: the image is put back.
+        """
+        table, region = policy.table(change.table), self._world.region
+        name = table.control_attribute
+        image = change.new or {}
+        stamped = self._world.store.write(
+            Update(
+                table=table.name,
+                key=change.key,
+                assign={name: Control(version=version, origin=region).to_value()},
+                condition=SameControl(name, image.get(name), table.key_names[0]),
+            )
+        )
+        found = Control.of(stamped.before, name)
+        if stamped.applied or found is not None:
+            # Also where another version is there by now: an earlier delivery may have crashed before this check.
+            self._applier.honour_tombstone(table, change.key, version)
+        if stamped.applied:
+            return
+        if stamped.before is None:
+            tombstone = self._applier.ledger(table, change.key).tombstone
+            overtaken = tombstone is not None and tombstone < version
+        else:
+            overtaken = found is not None and found.version < version
+        if overtaken:
+            self._put_back(change, version, policy, found, stub_of)
+        else:
+            self._applier.finish_delete(table, change.key, found)
+
+    def _put_back(
+        self,
+        change: Change,
+        version: Version,
+        policy: Policy,
+        found: Control | None,
+        stub_of: Callable[[Image], Image],
+    ) -> None:
+        """Apply a plain write's image over what overtook it; where the copy has become a stub, only its stub."""
+        table, region = policy.table(change.table), self._world.region
+        image = without(change.new or {}, table.control_attribute)
+        home = policy.home_of(image, table)
+        as_stub = home is not None and home != region and found is not None and found.is_stub
+        mutation = Mutation(
+            operation=Operation.STUB if as_stub else Operation.PUT,
+            table=table.name,
+            key=change.key,
+            version=version,
+            origin=region,
+            home=home,
+            image=stub_of(image) if as_stub else image,
+        )
+        apply = self._applier.stub if as_stub else self._applier.put
+        apply(table, mutation)
+
+    def _stub_write(self, record: Mapping[str, Any], change: Change, table: TablePolicy, report: Report) -> None:
+        """Keep an application's write on a moved item for its owner, and anonymize again what it brought."""
+        self._world.quarantine.put("stub_write", STEP, record)
+        report.quarantined("stub_write")
+        report.counts[Count.STUB_WRITES] += 1
+        old, new = change.old or {}, change.new or {}
+        written = Control.of(new, table.control_attribute)
+        for _ in range(STUB_REPAIRS_MAX):
+            current = self._world.store.get(table.name, change.key)
+            control = Control.of(current, table.control_attribute)
+            if current is None or control is None or written is None or control.version != written.version:
+                return
+            # Only what this write brought and what is still there: an anonymized value must not be anonymized twice.
+            brought = {
+                path: strategy
+                for path, strategy in table.sensitive.items()
+                if values_at(old, path) != values_at(new, path) == values_at(current, path)
+            }
+            anonymized = self._stub_of(replace(table, sensitive=brought), report)(current)
+            assign, remove = difference(current, anonymized)
+            if not assign and not remove:
+                return
+            # The new nonce tells this write's own record from an application's, which leaves the control attribute.
+            repaired = replace(control, nonce=self._world.nonce()).to_value()
+            condition = SameControl(table.control_attribute, current[table.control_attribute], table.key_names[0])
+            update = Update(
+                table=table.name,
+                key=change.key,
+                assign={**assign, table.control_attribute: repaired},
+                remove=remove,
+                condition=condition,
+            )
+            if self._world.store.write(update).applied:
+                return
+        raise TransientError("the stub kept changing while it was anonymized")
+
+    def _publish(self, records: Sequence[Mapping[str, Any]], outgoing: dict[int, Addressed], report: Report) -> None:
+        if not outgoing:
+            return
+        positions = list(outgoing)
+        merged = coalesce(list(outgoing.values()))
+        policy = self._world.policy.get()
+        authority_of = {name: table.authority_attribute for name, table in policy.tables.items()}
+        entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of)
+        for entry in self._world.publisher.publish(entries):
+            for source in (source for member in entry.members for source in merged[member][1]):
+                report.retry(_sequence(records[positions[source]]), "PutEvents")
+
+
+def _identity(record: Mapping[str, Any]) -> str:
+    stream = record.get("dynamodb") or {}
+    return json.dumps([record.get("eventSourceARN"), stream.get("Keys")], sort_keys=True, default=str)
+
+
+def _sequence(record: Mapping[str, Any]) -> str:
+    """Return the record's name in a batch response; an empty one makes Lambda deliver the whole batch again."""
+    return str((record.get("dynamodb") or {}).get("SequenceNumber", ""))

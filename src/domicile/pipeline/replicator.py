@@ -1,0 +1,163 @@
+"""The replicator: changes of other Regions are applied here, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from domicile.core.anonymize import anonymize
+from domicile.core.control import Control, without
+from domicile.core.errors import PermanentError, TransientError
+from domicile.core.events import (
+    Addressed,
+    Entry,
+    Mutation,
+    Operation,
+    Receipt,
+    pack_mutations,
+    pack_receipts,
+    unpack_mutations,
+)
+from domicile.core.policy import Policy, TablePolicy
+from domicile.pipeline.apply import Applier, Outcome
+from domicile.pipeline.guard import guarded, quarantine
+from domicile.pipeline.inbox import Message, detail_of
+from domicile.pipeline.ports import World
+from domicile.pipeline.report import Count, Duration, Report
+
+STEP = "replicator"
+_COUNTS = {Outcome.APPLIED: Count.APPLIED, Outcome.DUPLICATE: Count.DUPLICATE, Outcome.STALE: Count.STALE}
+
+
+@dataclass
+class _Work:
+    """What one change came to: the answer to its origin, and the stub for the Regions that have none yet."""
+
+    message_id: str
+    report: Report = field(default_factory=Report)
+    receipt: tuple[str, Receipt] | None = None
+    stub: Addressed | None = None
+
+
+class Replicator:
+    """Applies ``changes`` events, in any order and any number of times."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._applier = Applier(world)
+
+    def handle(self, messages: Sequence[Message]) -> Report:
+        """Apply every change of the messages; ``Report.failed`` holds the ids of those to be delivered again."""
+        report = Report()
+        jobs: list[tuple[str, Any]] = []
+        for message in messages:
+            try:
+                jobs += [(message.id, fields) for fields in unpack_mutations(detail_of(message))]
+            except PermanentError as error:
+                report.add([quarantine(self._world, STEP, message.id, message.body, error.reason)])
+        work = list(self._world.each(lambda job: self._guarded(*job), jobs))
+        report.add(done.report for done in work)
+        receipts = [(done.message_id, done.receipt) for done in work if done.receipt is not None]
+        stubs = [(done.message_id, done.stub) for done in work if done.stub is not None]
+        self._publish(
+            [message_id for message_id, _ in receipts],
+            pack_receipts([receipt for _, receipt in receipts], self._world.region),
+            report,
+        )
+        if stubs:
+            tables = self._world.policy.get().tables
+            authority_of = {name: table.authority_attribute for name, table in tables.items()}
+            self._publish(
+                [message_id for message_id, _ in stubs],
+                pack_mutations([stub for _, stub in stubs], self._world.region, authority_of),
+                report,
+            )
+        return report
+
+    def _guarded(self, message_id: str, fields: Any) -> _Work:
+        work = _Work(message_id)
+
+        def action(report: Report) -> None:
+            self._one(Mutation.from_json(fields), work, report)
+
+        work.report = guarded(self._world, STEP, message_id, fields, action)
+        return work
+
+    def _one(self, mutation: Mutation, work: _Work, report: Report) -> None:
+        policy = self._world.policy.get()
+        table = policy.table(mutation.table)
+        if mutation.claim:
+            redeemed = self._redeem(mutation, policy, table)
+            if redeemed is None:
+                report.counts[Count.STALE] += 1
+                return
+            mutation = redeemed
+        outcome = self._apply(mutation, table)
+        report.counts[_COUNTS[outcome]] += 1
+        if outcome is Outcome.APPLIED:
+            now_ms = self._world.now_ms()
+            report.sample(Duration.REPLICATION_LATENCY, mutation.origin, mutation.version.ms, now_ms)
+        if outcome is Outcome.STALE or mutation.operation not in (Operation.PUT, Operation.MOVE):
+            return
+        receipt = Receipt(
+            operation=mutation.operation,
+            table=mutation.table,
+            key=mutation.key,
+            version=mutation.version,
+            home=mutation.home,
+            outcome=outcome.value,
+        )
+        work.receipt = (mutation.origin, receipt)
+        if mutation.operation is Operation.MOVE:
+            report.counts[Count.MOVED] += outcome is Outcome.APPLIED
+            work.stub = self._stub(mutation, policy, table, report)
+
+    def _apply(self, mutation: Mutation, table: TablePolicy) -> Outcome:
+        if mutation.operation is Operation.DELETE:
+            return self._applier.delete(table, mutation.key, mutation.version, mutation.origin)
+        if mutation.operation is Operation.STUB:
+            return self._applier.stub(table, mutation)
+        return self._applier.put(table, mutation)
+
+    def _redeem(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Mutation | None:
+        """Read the image that a claim check names where it was written; None where it was overtaken.
+
+        What is applied is what was read, with the version that was read. A newer version that may not rest here, a stub
+        or an item that is being deleted says that a later change is on its way.
+        """
+        image = self._world.peers.get(mutation.origin, table.name, mutation.key)
+        if image is None:
+            return None
+        control = Control.of(image, table.control_attribute)
+        if control is None or control.version < mutation.version:
+            raise TransientError("the origin has not stamped the item yet")
+        if control.is_stub or control.deleting:
+            return None
+        image = without(image, table.control_attribute)
+        if control.version > mutation.version and policy.home_of(image, table) not in (None, self._world.region):
+            return None
+        home = mutation.home if control.version == mutation.version else policy.home_of(image, table)
+        return replace(
+            mutation,
+            operation=Operation.PUT if home is None else Operation.MOVE,
+            version=control.version,
+            origin=control.origin,
+            home=home,
+            image=image,
+            claim=False,
+        )
+
+    def _stub(self, mutation: Mutation, policy: Policy, table: TablePolicy, report: Report) -> Addressed | None:
+        """Return the stub for the Regions that are neither this home nor the origin, which makes its own."""
+        others = tuple(sorted(set(policy.regions) - {self._world.region, mutation.origin}))
+        if not others or not table.stubs_everywhere:
+            return None
+        result = anonymize(mutation.image or {}, table, self._world.hash_key.get())
+        report.counts[Count.HASH_KEY_MISSING] += result.hash_keys_missing
+        return Addressed(others, replace(mutation, operation=Operation.STUB, image=result.image))
+
+    def _publish(self, message_ids: Sequence[str], entries: Sequence[Entry], report: Report) -> None:
+        for entry in self._world.publisher.publish(entries) if entries else ():
+            for message_id in sorted({message_ids[member] for member in entry.members}):
+                report.retry(message_id, "PutEvents")
