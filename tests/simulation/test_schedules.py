@@ -34,6 +34,16 @@ def test_every_schedule_converges_without_loss_or_leak(plain_writers: float) -> 
     assert not failures
 
 
+# (seed, skew_ms_max): a mark whose delete never came, a stamp whose ledger check never came, and a forced version that
+# a retry could not compute again. Each was a crash between two effects.
+FOUND = [(333, 500), (2198, 500), (20564, 500), (32362, 500)]
+
+
+@pytest.mark.parametrize(("seed", "skew_ms_max"), FOUND)
+def test_a_schedule_that_failed_once_converges(seed: int, skew_ms_max: int) -> None:
+    assert run(Cluster, seed, Faults(skew_ms_max=skew_ms_max)) is None
+
+
 def no_ledger_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Applier, "honour_tombstone", lambda *_: None)
 

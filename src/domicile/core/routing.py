@@ -87,15 +87,18 @@ def needs_ledger(verdict: Verdict) -> bool:
 def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger) -> Version:
     """Return the version of a plain write or of a delete.
 
-    Only what this Region wrote into the ledger before this record counts: a retry must see the same base.
+    Only what this Region wrote into the ledger before this record counts: a retry must see the same base. What this
+    very record wrote there is its version: the entry that was its base may be gone by the time of a retry.
     """
     bases = [control.version for control in (verdict.old, verdict.new) if control is not None]
     if needs_ledger(verdict):
-        bases += [
-            version
-            for version in (ledger.tombstone, ledger.forced)
-            if version is not None and version.region == region and version.plain and version.tie < change.sequence
-        ]
+        for version in (ledger.tombstone, ledger.forced):
+            if version is None or version.region != region or not version.plain:
+                continue
+            if version.tie == change.sequence:
+                return version
+            if version.tie < change.sequence:
+                bases.append(version)
     return of_plain_write(change.at_ms, change.sequence, region, max(bases, default=None))
 
 
