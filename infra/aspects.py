@@ -1,0 +1,71 @@
+"""Checks of the finished construct tree; one that fails stops the synthesis with a message that names the resource."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsii
+from cdktf import Annotations, IAspect
+from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEventBusPolicy
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
+from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
+from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
+from constructs import IConstruct
+
+_WITHOUT_RESOURCES = "xray:"  # the only service in use whose actions can't name a resource
+
+
+@jsii.implements(IAspect)
+class Checks:
+    """What every Region's stack must hold, whatever the deployment file says."""
+
+    def __init__(self, *, customer_managed_keys: bool) -> None:
+        self._customer_managed_keys = customer_managed_keys
+
+    def visit(self, node: IConstruct) -> None:
+        """Report each problem of a construct; cdktf calls this for every construct of the stack."""
+        for problem in self._problems(node):
+            Annotations.of(node).add_error(problem)
+
+    def _problems(self, node: IConstruct) -> Iterator[str]:
+        match node:
+            case CloudwatchEventTarget():
+                if node.dead_letter_config_input is None or node.retry_policy_input is None:
+                    yield "an event target must have a retry policy and a dead-letter queue"
+            case LambdaEventSourceMapping():
+                if not node.function_response_types_input:
+                    yield "an event source mapping must report batch item failures"
+            case CloudwatchLogGroup():
+                if not node.retention_in_days_input:
+                    yield "a log group must have a retention"
+                yield from self._key("a log group", node.kms_key_id_input)
+            case SqsQueue():
+                yield from self._key("a queue", node.kms_master_key_id_input)
+                yield from _policy_problems(node.policy_input)
+            case DynamodbTable():
+                encryption = node.server_side_encryption_input
+                yield from self._key("a table", encryption.kms_key_arn if encryption else None)
+            case IamRolePolicy() | CloudwatchEventBusPolicy():
+                yield from _policy_problems(node.policy_input)
+
+    def _key(self, what: str, key: str | None) -> Iterator[str]:
+        if self._customer_managed_keys and not key:
+            yield f"{what} must be encrypted with the Region's key"
+
+
+def _policy_problems(policy: str | None) -> Iterator[str]:
+    """Yield what is wrong with an IAM policy: an allowed action or resource must be named."""
+    statements: list[dict[str, Any]] = json.loads(policy)["Statement"] if policy else []
+    for statement in statements:
+        if statement["Effect"] != "Allow":
+            continue
+        for action in statement["Action"]:
+            if "*" in action:
+                yield f"a policy must name its actions: {action} in {statement['Sid']}"
+            if "*" in statement["Resource"] and not action.startswith(_WITHOUT_RESOURCES):
+                yield f"a policy must name its resources: * for {action} in {statement['Sid']}"

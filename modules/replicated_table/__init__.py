@@ -1,0 +1,86 @@
+"""A replicated table and its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdktf_cdktf_provider_aws.dynamodb_table import (
+    DynamodbTable,
+    DynamodbTableAttribute,
+    DynamodbTableGlobalSecondaryIndex,
+    DynamodbTablePointInTimeRecovery,
+    DynamodbTableServerSideEncryption,
+    DynamodbTableTtl,
+)
+from constructs import Construct
+
+from domicile.naming import Names
+from domicile.table import Index, Table
+from modules.template import literal
+
+LEDGER_TTL_ATTRIBUTE = "dom_expires_at"
+_PROJECTIONS = {"all": "ALL", "keys-only": "KEYS_ONLY"}
+
+
+class ReplicatedTable(Construct):
+    """One table of the deployment file in one Region, with its stream and its ledger.
+
+    The ledger has the table's key and its durability, since a lost tombstone would let a deleted item return.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, names: Names, table: str, config: Table, key_arn: str | None
+    ) -> None:
+        super().__init__(scope, id_)
+        self._config, self._key_arn = config, key_arn
+        self._create("ledger", names.ledger(table), ttl_attribute=LEDGER_TTL_ATTRIBUTE)
+        replicated = self._create(
+            "table", names.table(table), ttl_attribute=config.ttl_attribute, indexes=config.indexes, stream=True
+        )
+        self.stream_arn = replicated.stream_arn
+
+    def _create(
+        self,
+        id_: str,
+        name: str,
+        *,
+        ttl_attribute: str | None,
+        indexes: Sequence[Index] = (),
+        stream: bool = False,
+    ) -> DynamodbTable:
+        config = self._config
+        return DynamodbTable(
+            self,
+            id_,
+            name=name,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=literal(config.hash_key.name),
+            range_key=literal(config.range_key.name) if config.range_key else None,
+            attribute=_attributes((config, *indexes)),
+            global_secondary_index=[_index(index) for index in indexes],
+            stream_enabled=stream,
+            stream_view_type="NEW_AND_OLD_IMAGES" if stream else None,
+            ttl=DynamodbTableTtl(enabled=True, attribute_name=literal(ttl_attribute)) if ttl_attribute else None,
+            point_in_time_recovery=DynamodbTablePointInTimeRecovery(enabled=config.point_in_time_recovery),
+            deletion_protection_enabled=config.deletion_protection,
+            server_side_encryption=DynamodbTableServerSideEncryption(enabled=True, kms_key_arn=self._key_arn)
+            if self._key_arn
+            else None,
+        )
+
+
+def _attributes(keyed: Sequence[Table | Index]) -> list[DynamodbTableAttribute]:
+    """Return the definition of each key attribute once."""
+    types = {key.name: key.type for of in keyed for key in (of.hash_key, of.range_key) if key}
+    return [DynamodbTableAttribute(name=literal(name), type=type_) for name, type_ in types.items()]
+
+
+def _index(index: Index) -> DynamodbTableGlobalSecondaryIndex:
+    included = index.projection if isinstance(index.projection, list) else None
+    return DynamodbTableGlobalSecondaryIndex(
+        name=index.name,
+        hash_key=literal(index.hash_key.name),
+        range_key=literal(index.range_key.name) if index.range_key else None,
+        projection_type="INCLUDE" if isinstance(index.projection, list) else _PROJECTIONS[index.projection],
+        non_key_attributes=[literal(name) for name in included] if included else None,
+    )
