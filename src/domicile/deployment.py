@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from domicile import strict_yaml
+from domicile.core import policy
 from domicile.errors import UserError
 from domicile.model import Model, Problem, described, one_of, refuse
 from domicile.naming import Names, name_problems
@@ -28,7 +29,6 @@ from domicile.table import Table
 
 __all__ = ["Deployment", "DeploymentError", "Table"]
 
-_POLICY_FORMAT = 1
 _POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
 _TAGS_MAX = 40  # AWS allows 50 on a resource; the rest is Domicile's
 
@@ -183,7 +183,7 @@ class Deployment(Model):
         """Return the document that AppConfig carries to the functions, the same in every Region."""
         names = Names(self.name, region="", account="")
         return {
-            "format": _POLICY_FORMAT,
+            "format": policy.FORMAT,
             "regions": sorted(self.regions),
             "authorities": self.authorities,
             "tables": {

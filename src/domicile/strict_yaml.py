@@ -31,8 +31,8 @@ class YamlError(Exception):
 
 def load(text: str) -> tuple[Any, list[str]]:
     """Return the document and a sentence for each key that is given twice, or raise :class:`YamlError`."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             return None, []
@@ -43,10 +43,11 @@ def load(text: str) -> tuple[Any, list[str]]:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise YamlError(where + ", ".join(filter(None, (error.context, error.problem)))) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise YamlError(" ".join(str(error).split())) from error
-    finally:
-        loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlError(f"line {line}: character {chr(error.character)!r} is not allowed") from error
+    except ValueError as error:
+        raise YamlError(str(error)) from error
 
 
 def _repeated_keys(node: yaml.Node, path: str, seen: set[int]) -> Iterator[str]:

@@ -19,9 +19,10 @@ from pydantic import (
 )
 
 from domicile.model import ONE_ERROR, Model, Problem, one_of, refuse
+from domicile.pipeline.apply import LEDGER_EXPIRES_AT, LEDGER_FORCED, LEDGER_TOMBSTONE
 
 # What the ledger table adds to the key attributes that it shares with its table.
-LEDGER_ATTRIBUTES = ("dom_expires_at", "dom_tombstone", "dom_forced")
+_LEDGER_ATTRIBUTES = (LEDGER_EXPIRES_AT, LEDGER_TOMBSTONE, LEDGER_FORCED)
 
 _INDEXES_MAX = 20  # DynamoDB, per table
 _INCLUDED_MAX = 20  # DynamoDB, attributes that one index includes
@@ -205,8 +206,8 @@ class Table(Model):
         role = _roles(info.data).get(str(name))
         if role:
             refuse([Problem(f"{name} is already the table's {role}", "another attribute", loc)])
-        if isinstance(value, Key) and name in LEDGER_ATTRIBUTES:
-            accepted = f"any other name than {', '.join(LEDGER_ATTRIBUTES)}"
+        if isinstance(value, Key) and name in _LEDGER_ATTRIBUTES:
+            accepted = f"any other name than {', '.join(_LEDGER_ATTRIBUTES)}"
             refuse([Problem(f"{name} is an attribute of the ledger, which has the same keys", accepted, loc)])
         return value
 
@@ -214,12 +215,13 @@ class Table(Model):
     @classmethod
     def _no_overlap(cls, sensitive: dict[str, AnyStrategy]) -> dict[str, AnyStrategy]:
         accepted = "either the whole attribute or paths into it"
-        refuse(
-            Problem(f"lies within {outer}, which is sensitive as a whole", accepted, (inner,))
-            for inner in sensitive
-            for outer in sensitive
-            if inner.startswith(f"{outer}.")
-        )
+        problems = []
+        for path in sensitive:
+            names = path.split(".")
+            outer = next((o for n in range(1, len(names)) if (o := ".".join(names[:n])) in sensitive), None)
+            if outer:
+                problems.append(Problem(f"lies within {outer}, which is sensitive as a whole", accepted, (path,)))
+        refuse(problems)
         return sensitive
 
     @field_validator("indexes")
