@@ -1,0 +1,56 @@
+# Everything from a clone: `make demo` and `make test`. Needs Python >= 3.11, make and Terraform >= 1.9.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+QUIET := $(shell test -t 1 || echo --quiet)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CHECKPOINT_DISABLE := 1
+
+.PHONY: help demo test check format build synth lock cdktf-deploy-local clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+demo: $(READY) ## Three Regions on a local AWS, and the ShopEase scenario on them
+	@$(BIN)/domicile demo
+
+test: $(READY) ## All tests, including the end-to-end ones on the local AWS
+	@$(BIN)/domicile build
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## Format, and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+build: $(READY) ## Build the functions' zips
+	@$(BIN)/domicile build
+
+synth: build ## Synthesize the stacks into cdktf.out
+	@$(BIN)/domicile synth
+
+lock: $(READY) ## Lock the requirements anew (versions and hashes, for every platform)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade functions/requirements.in -o functions/requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade requirements/dev.in -o requirements/dev.txt
+
+clean: ## Remove everything that was built or installed here
+	@rm -rf .venv .domicile cdktf.out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): requirements/dev.txt pyproject.toml
+	@command -v terraform >/dev/null || { echo "Terraform >= 1.9 is missing: install it and put it on the PATH." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python >= 3.11 is missing: install it, or name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)." >&2; exit 2; }
+	@echo "Creating .venv and installing the locked requirements: about a minute ..." >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install $(QUIET) --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install $(QUIET) --no-deps --no-build-isolation -e .
+	@touch $@

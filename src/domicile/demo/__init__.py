@@ -1,0 +1,1 @@
+"""The ShopEase scenario on the local AWS: what an application sees of the replication, step by step."""
