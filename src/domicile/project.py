@@ -15,6 +15,4 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if all((folder / mark).is_file() for mark in _MARKS):
             return folder
-    raise UserError(
-        f"{start}: neither it nor a folder above it is a project; accepted: a folder with main.py, cdktf.json"
-    )
+    raise UserError(f"{start}: is in no project; accepted: a folder with main.py and cdktf.json, or one below")
