@@ -84,8 +84,8 @@ ONE_ERROR = WrapValidator(_in_one_error)
 def one_of(tag: str, models: Mapping[str, type[Model]]) -> WrapValidator:
     """Annotate a union of models: the model that a mapping's key ``tag`` names reads it, and it alone reports."""
 
-    def read(value: Any, _: ValidatorFunctionWrapHandler) -> Model:
-        if isinstance(value, Model):
+    def read(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, tuple(models.values())):
             return value
         name = value.get(tag) if isinstance(value, dict) else None
         model = models.get(name) if isinstance(name, str) else None

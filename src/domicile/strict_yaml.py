@@ -1,7 +1,7 @@
 """YAML for configuration: what YAML leaves to chance is refused or read the obvious way.
 
 A key that is given twice is an error, where YAML keeps the last one silently. Only ``true`` and ``false`` are booleans:
-YAML 1.1 also reads ``NO``, ``on`` or ``yes`` as one, and Norway is an authority.
+YAML 1.1 also reads ``NO``, ``on`` or ``yes`` as one, and Norway is an authority. What looks like a date is text.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import yaml
 
 _BOOL = "tag:yaml.org,2002:bool"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOL, _TIMESTAMP)]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -46,7 +47,7 @@ def load(text: str) -> tuple[Any, list[str]]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(f"line {line}: character {chr(error.character)!r} is not allowed") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise YamlError(str(error)) from error
 
 

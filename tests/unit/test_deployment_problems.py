@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domicile.deployment import Deployment, DeploymentError
 
@@ -84,6 +86,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("name", "shop-", "name: can't be 'shop-'", NAME),
     ("name", 7, "name: can't be 7", NAME),
     ("name", None, "name: can't be empty", NAME),
+    ("name", True, "name: can't be true", NAME),
     ("regions/0", "cn-north-1", "regions[0]: can't be 'cn-north-1'", REGIONS),
     ("regions/0", "us-gov-west-1", "regions[0]: can't be 'us-gov-west-1'", REGIONS),
     ("regions/0", "us-esat-1", "regions[0]: can't be 'us-esat-1'", REGIONS),
@@ -334,15 +337,20 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "problem", "accepted"), BAD_VALUES)
-def test_a_bad_value(tmp_path: Path, place: str, value: Any, problem: str, accepted: str) -> None:
+def changed(place: str, value: Any) -> Any:
+    """Return the good document with another value at a place, such as ``regions/0``."""
     document = yaml.safe_load(GOOD)
     *parents, last = (int(part) if part.isdigit() else part for part in place.split("/"))
     target = document
     for part in parents:
         target = target[part]
     target[last] = value
-    assert problems(tmp_path, yaml.safe_dump(document)) == [f"{problem}; accepted: {accepted}"]
+    return document
+
+
+@pytest.mark.parametrize(("place", "value", "problem", "accepted"), BAD_VALUES)
+def test_a_bad_value(tmp_path: Path, place: str, value: Any, problem: str, accepted: str) -> None:
+    assert problems(tmp_path, yaml.safe_dump(changed(place, value))) == [f"{problem}; accepted: {accepted}"]
 
 
 @pytest.mark.parametrize("key", ["name", "regions", "authorities", "tables"])
@@ -425,6 +433,8 @@ backend: {kind: s3, bucket: state, region: moon}
         ("name: !!python/object:os.system x\n", "line 1, column 7: could not determine a constructor for the tag"),
         ("name: *nobody\n", "line 1, column 7: found undefined alias"),
         ("a: 1\n---\nb: 2\n", "line 2, column 1: expected a single document"),
+        ("name: !!int shop\n", "invalid literal for int()"),
+        ("[" * 10_000, "maximum recursion depth exceeded"),
         ("name: shop\n# \x00\n", "line 2: character '\\x00' is not allowed"),
     ],
 )
@@ -454,6 +464,25 @@ def test_a_key_that_is_given_twice(tmp_path: Path) -> None:
     text = f"{GOOD}  orders:\n    hash_key: {{name: pk, type: S}}\n"
     expected = "tables.orders: is given on line 6 and again on line 20; accepted: one of the two"
     assert problems(tmp_path, text) == [expected]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text() | st.integers() | st.none(), children),
+    max_leaves=6,
+)
+
+
+@given(place=st.sampled_from(sorted({place for place, *_ in BAD_VALUES})), value=json_values)
+def test_whatever_stands_anywhere_is_accepted_or_told(
+    tmp_path_factory: pytest.TempPathFactory, place: str, value: Any
+) -> None:
+    file = tmp_path_factory.mktemp("deployment") / "domicile.yaml"
+    file.write_text(yaml.safe_dump(changed(place, value)), encoding="utf-8")
+    try:
+        Deployment.load(file)
+    except DeploymentError as error:
+        assert all("; accepted: " in problem for problem in error.problems)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
