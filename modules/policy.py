@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from modules.text import to_json
 
 Statement = dict[str, Any]
 """One statement, with the keys that IAM gives it: ``Sid``, ``Effect``, ``Action``, ``Resource``, ..."""
@@ -32,7 +33,7 @@ def allow(
 
 def document(statements: Sequence[Statement]) -> str:
     """Return the policy of some statements as JSON."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return to_json({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def trust(service: str, condition: Condition | None = None) -> str:

@@ -21,7 +21,7 @@ from cdktf_cdktf_provider_aws.appconfig_hosted_configuration_version import Appc
 from constructs import Construct
 
 from domicile.naming import Names
-from modules.template import literal
+from modules.text import literal, to_json
 
 SCHEMA = Path(__file__).with_name("policy.schema.json")
 
@@ -70,7 +70,7 @@ class AuthorityMap(Construct):
             application_id=self._application.id,
             configuration_profile_id=self._profile.configuration_profile_id,
             content_type="application/json",
-            content=literal(json.dumps(document, sort_keys=True)),
+            content=literal(to_json(document)),
             # A version can't be changed: the next one is made before this one is deleted.
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
@@ -86,7 +86,7 @@ class AuthorityMap(Construct):
         return f"arn:{names.partition}:appconfig:{names.region}:{names.account}:{path}/{profile}"
 
     def _configuration_profile(self, name: str) -> AppconfigConfigurationProfile:
-        schema = json.dumps(json.loads(SCHEMA.read_text(encoding="utf-8")))
+        schema = to_json(json.loads(SCHEMA.read_text(encoding="utf-8")))
         return AppconfigConfigurationProfile(
             self,
             "profile",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from domicile.core.events import CHANGES, EVERYWHERE, FINISHED, SOURCE, Operatio
 from domicile.naming import Names
 from modules.policy import Condition, allow, document, trust
 from modules.queue import Queue
+from modules.text import to_json
 
 # EventBridge's own limits, written down: what a sibling can't take for a day ends in the dead-letter queue.
 _RETRY_AGE_S_MAX = 24 * 3600
@@ -92,7 +92,7 @@ class EventRouting(Construct):
             f"rule-{purpose}",
             name=self._names.rule(purpose),
             event_bus_name=self._bus.name,
-            event_pattern=json.dumps({"source": [SOURCE], **pattern}),
+            event_pattern=to_json({"source": [SOURCE], **pattern}),
         )
         CloudwatchEventTarget(
             self,

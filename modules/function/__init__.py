@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from domicile.naming import Names
 from modules.function.permissions import InlinePolicies
 from modules.policy import document, trust
 from modules.queue import Queue
-from modules.template import literal
+from modules.text import literal, to_json
 
 _MEMORY_MB = 512
 _STREAM_BATCH = 100
@@ -114,7 +113,7 @@ class Function(Construct):
             maximum_record_age_in_seconds=-1,
             filter_criteria=LambdaEventSourceMappingFilterCriteria(
                 filter=[
-                    LambdaEventSourceMappingFilterCriteriaFilter(pattern=literal(json.dumps(pattern)))
+                    LambdaEventSourceMappingFilterCriteriaFilter(pattern=literal(to_json(pattern)))
                     for pattern in filters
                 ]
             ),

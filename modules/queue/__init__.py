@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
@@ -10,9 +9,11 @@ from constructs import Construct
 
 from domicile.naming import Names
 from modules.policy import Statement, allow, document
+from modules.text import to_json
 
 _RETENTION_SECONDS = 14 * 24 * 3600  # SQS's longest: how long a table may throttle or a Region be down
 _RECEIVES_MAX = 20
+_NO_SOURCES = to_json({"redrivePermission": "denyAll"})
 
 
 class Queue(Construct):
@@ -43,9 +44,9 @@ class Queue(Construct):
             dead_letters = self._queue(
                 "dead-letters",
                 f"{role}-dlq",
-                redrive_allow_policy=json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [self.static_arn]}),
+                redrive_allow_policy=to_json({"redrivePermission": "byQueue", "sourceQueueArns": [self.static_arn]}),
             )
-            redrive_policy = json.dumps({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": _RECEIVES_MAX})
+            redrive_policy = to_json({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": _RECEIVES_MAX})
         queue = self._queue(
             "queue",
             role,
@@ -63,7 +64,7 @@ class Queue(Construct):
         rules: Sequence[str] = (),
         visibility_timeout_s: int = 30,
         redrive_policy: str | None = None,
-        redrive_allow_policy: str = '{"redrivePermission": "denyAll"}',
+        redrive_allow_policy: str = _NO_SOURCES,
     ) -> SqsQueue:
         return SqsQueue(
             self,

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from domicile.naming import Names
 from domicile.table import Index, Table
-from modules.template import literal
+from modules.text import literal
 
 LEDGER_TTL_ATTRIBUTE = "dom_expires_at"
 _PROJECTIONS = {"all": "ALL", "keys-only": "KEYS_ONLY"}
