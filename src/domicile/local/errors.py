@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domicile.errors import OperationError
 
-class LocalError(Exception):
+
+class LocalError(OperationError):
     """The local AWS could not be started, reached or stopped; the message says why and what to do."""

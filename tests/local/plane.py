@@ -1,0 +1,189 @@
+"""A started local AWS server and the small resources that the tests of its adaptations make on it."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+
+from domicile.local.account import ACCESS_KEY, SECRET_KEY
+
+HERE, THERE, ELSEWHERE = "us-east-1", "ap-south-1", "eu-west-1"
+T = TypeVar("T")
+_ROLE = f"arn:aws:iam::{ACCESS_KEY}:role/any"
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(read: Callable[[], T], accept: Callable[[T], object] = bool, within_s: float = 10) -> T:
+    """Return what ``read`` gives as soon as it is accepted; fail with the last value at the deadline."""
+    deadline = time.monotonic() + within_s
+    while not accept(value := read()):
+        assert time.monotonic() < deadline, f"after {within_s} s still: {value}"
+        time.sleep(0.02)
+    return value
+
+
+def start_server(state: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a server and return when it answers."""
+    command = [sys.executable, "-m", "domicile.local.server", "--port", str(port), "--state", str(state)]
+    server = subprocess.Popen(  # noqa: S603
+        command, env={**os.environ, **environment}, start_new_session=True
+    )
+    eventually(lambda: server.poll() is not None or _answers(port), within_s=20)
+    assert server.poll() is None, "the server ended at its start"
+    return server
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    with closing(connection):
+        try:
+            connection.request("GET", "/_domicile/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+
+class Plane:
+    """Access to a server: clients, its own paths, and resources with names of their own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def client(self, service: Any, region: str = HERE) -> Any:
+        """Return a client that does not retry: a test sees each answer."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def own(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Call one of the plane's own paths and return status and answer."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def queue(self, region: str = HERE, **attributes: str) -> tuple[str, str]:
+        """Return URL and ARN of a new queue."""
+        name = f"q-{uuid4()}"
+        url = self.client("sqs", region).create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url, f"arn:aws:sqs:{region}:{ACCESS_KEY}:{name}"
+
+    def receive(self, url: str, region: str = HERE) -> list[dict[str, Any]]:
+        """Take what is in a queue (at most ten messages) out of it."""
+        sqs = self.client("sqs", region)
+        messages: list[dict[str, Any]] = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return messages
+
+    def table(self, time_to_live: str | None = None) -> tuple[str, str]:
+        """Return name and stream ARN of a new table with the key ``pk``."""
+        dynamodb, name = self.client("dynamodb"), f"t-{uuid4()}"
+        description = dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )["TableDescription"]
+        if time_to_live:
+            specification = {"Enabled": True, "AttributeName": time_to_live}
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
+        return name, description["LatestStreamArn"]
+
+    def put(self, table: str, *keys: str) -> None:
+        """Write an item for each key, in order."""
+        for key in keys:
+            self.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": key}})
+
+    def function(self, source: str, region: str = HERE, **settings: Any) -> str:
+        """Return the name of a new function whose module is ``source`` and whose handler is ``handler``."""
+        name, code = f"f-{uuid4()}", io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("code.py", source)
+        self.client("lambda", region).create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=_ROLE,
+            Handler="code.handler",
+            Code={"ZipFile": code.getvalue()},
+            **{"Timeout": 10, **settings},
+        )
+        return name
+
+    def map(self, function: str, source_arn: str, **settings: Any) -> str:
+        """Map a stream (from its beginning) or a queue to a function and return the mapping's id."""
+        start = {} if ":sqs:" in source_arn else {"StartingPosition": "TRIM_HORIZON"}
+        mapping = self.client("lambda").create_event_source_mapping(
+            FunctionName=function, EventSourceArn=source_arn, **start, **settings
+        )
+        return str(mapping["UUID"])
+
+    def invoke(self, function: str, event: object = None) -> dict[str, Any]:
+        """Call a function and return the answer with its payload read."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event), LogType="Tail")
+        return {**answer, "Payload": json.loads(answer["Payload"].read())}
+
+    def logged(self, function: str) -> list[Any]:
+        """Return the JSON lines that a function has printed, oldest invocation first."""
+        logs = self.client("logs")
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [json.loads(event["message"]) for event in events if event["message"].startswith(("[", "{", '"'))]
+
+    def rule(self, target_arn: str, region: str = HERE, bus: str = "default", **target: Any) -> str:
+        """Route events of a source of its own to the target, and return the source."""
+        name = f"r-{uuid4()}"
+        self.route({"source": [name]}, target_arn, region, bus, name, **target)
+        return name
+
+    def route(
+        self,
+        pattern: dict[str, Any],
+        target_arn: str,
+        region: str = HERE,
+        bus: str = "default",
+        name: str = "all",
+        **target: Any,
+    ) -> None:
+        """Put a rule with one target on a bus."""
+        events = self.client("events", region)
+        events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+        role = {"RoleArn": _ROLE} if ":event-bus/" in target_arn else {}
+        targets = [{"Id": "t", "Arn": target_arn, **role, **target}]
+        events.put_targets(Rule=name, EventBusName=bus, Targets=targets)
+
+    def put_event(self, source: str, detail: str = "{}", bus: str = "default", region: str = HERE) -> Any:
+        """Put one event and return its result entry."""
+        entry = {"Source": source, "DetailType": "test", "Detail": detail, "EventBusName": bus}
+        return self.client("events", region).put_events(Entries=[entry])["Entries"][0]
