@@ -451,6 +451,13 @@ def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
     assert problem.endswith(f"; accepted: a mapping with the keys {DEPLOYMENT_KEYS}")
 
 
+def test_aliases_that_repeat_one_another_end(tmp_path: Path) -> None:
+    laughs = "a0: &a0 [ha]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    found = problems(tmp_path, f"name: &itself [*itself]\n{laughs}")
+    assert found[0] == f"name: can't be [[[[[[[...]]]]]]]; accepted: {NAME}"
+    assert sum("is not a known key" in problem for problem in found) == 60
+
+
 def test_a_table_whose_names_are_too_long(tmp_path: Path) -> None:
     document = yaml.safe_load(GOOD)
     table = "t" * 245

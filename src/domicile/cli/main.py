@@ -1,0 +1,40 @@
+"""The operator's command line. This file wires the commands; each group has a file of its own."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from domicile.cli import deployment, local, project, secrets
+from domicile.errors import OperationError, UserError
+from domicile.local.errors import LocalError
+
+app = typer.Typer(
+    name="domicile",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they may hold an item or a secret
+    help="DynamoDB replication across AWS Regions that keeps personal data in the Region its law names.",
+)
+app.command()(deployment.validate)
+app.command()(deployment.schema)
+app.command()(project.synth)
+app.command()(project.build)
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run a command. Exit code 2: something that was given can't be used. Exit code 1: it failed on the way."""
+    try:
+        app()
+    except UserError as error:
+        _exit(error, 2)
+    except (OperationError, LocalError) as error:
+        _exit(error, 1)
+
+
+def _exit(error: Exception, code: int) -> None:
+    typer.echo(str(error), err=True)
+    sys.exit(code)
