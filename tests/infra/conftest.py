@@ -1,0 +1,28 @@
+"""Fixtures: the deployment of the golden files, synthesized once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domicile.deployment import Deployment
+from tests.infra.synthesized import DEPLOYMENT, Stack, synthesize_stand_ins
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Deployment:
+    """The deployment of the golden files."""
+    return Deployment.load(DEPLOYMENT)
+
+
+@pytest.fixture(scope="session")
+def stacks(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its synthesized stacks."""
+    return synthesize_stand_ins(deployment, tmp_path_factory.mktemp("synthesis"))
+
+
+@pytest.fixture(scope="session")
+def virginia(stacks: Path) -> Stack:
+    """The stack of us-east-1, whose siblings are ap-south-1 and eu-west-1."""
+    return Stack.read(stacks, "harbour-us-east-1")

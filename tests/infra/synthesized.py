@@ -1,0 +1,84 @@
+"""A synthesized deployment, for tests that ask what its resources mean."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domicile.deployment import Deployment
+from domicile.naming import FUNCTIONS
+from infra.artifacts import Artifact
+from infra.synthesis import synthesize
+
+GOLDEN = Path(__file__).with_name("golden")
+DEPLOYMENT = GOLDEN / "deployment.yaml"
+
+_TOKENS = {"${data.aws_partition.partition.partition}": "aws", "${data.aws_caller_identity.account.account_id}": "1234"}
+
+
+def stand_in_artifacts(dist: Path) -> dict[str, Artifact]:
+    """Write a tiny zip for each function, always the same: no test here depends on the functions' code."""
+    artifacts = {}
+    for role in FUNCTIONS:
+        with zipfile.ZipFile(dist / f"{role}.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("empty"), role)
+        artifacts[role] = Artifact(f"{role}.zip", content_sha256="", source_code_hash="code-hash", size=0, files=1)
+    return artifacts
+
+
+def synthesize_stand_ins(deployment: Deployment, folder: Path) -> Path:
+    """Synthesize a deployment with the stand-ins into a folder, and return the folder of its stacks."""
+    dist = folder / "dist"
+    dist.mkdir()
+    return synthesize(deployment, stand_in_artifacts(dist), dist, folder / "out") / "stacks"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One Region's configuration; ARNs are given as they are in the account 1234."""
+
+    text: str
+
+    @classmethod
+    def read(cls, stacks: Path, name: str) -> Stack:
+        """Return the stack of a name below the folder of a synthesis."""
+        text = (stacks / name / "cdk.tf.json").read_text(encoding="utf-8")
+        for token, value in _TOKENS.items():
+            text = text.replace(token, value)
+        return cls(text)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The configuration as Terraform reads it."""
+        configuration: dict[str, Any] = json.loads(self.text)
+        return configuration
+
+    def resources(self, type_: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the resources of a type, as (address, arguments)."""
+        for id_, arguments in self.configuration["resource"].get(type_, {}).items():
+            yield f"{type_}.{id_}", arguments
+
+    def named(self, type_: str, name: str, key: str = "name") -> dict[str, Any]:
+        """Return the only resource of a type with a name."""
+        (found,) = [arguments for _, arguments in self.resources(type_) if arguments[key] == name]
+        return found
+
+    def resolve(self, reference: str) -> dict[str, Any]:
+        """Return the resource that a reference such as ``${type.id.attribute}`` means."""
+        type_, id_, _ = reference.removeprefix("${").removesuffix("}").split(".", 2)
+        found: dict[str, Any] = self.configuration["resource"][type_][id_]
+        return found
+
+    def statements(self, role: str) -> dict[str, Mapping[str, Any]]:
+        """Return the statements of all inline policies of an IAM role, by Sid."""
+        found = {}
+        for _, policy in self.resources("aws_iam_role_policy"):
+            if self.resolve(policy["role"])["name"] == role:
+                for statement in json.loads(policy["policy"])["Statement"]:
+                    assert statement["Sid"] not in found
+                    found[statement["Sid"]] = statement
+        return found
