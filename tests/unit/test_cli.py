@@ -61,12 +61,11 @@ def deployment(run: Run, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(deployment: Path, tmp_path: Path) -> Path:
-    """A project whose programs say how they were run."""
-    report = "import os, sys; print(os.getcwd(), os.environ.get('DOMICILE_FILE')); sys.exit({})"
+    """A project whose synthesis says how it was run, and whose build fails."""
     (tmp_path / "cdktf.json").write_text("{}")
-    (tmp_path / "main.py").write_text(report.format(0))
+    (tmp_path / "main.py").write_text("import os; print(os.getcwd(), os.environ['DOMICILE_FILE'])")
     (tmp_path / "infra").mkdir()
-    (tmp_path / "infra" / "artifacts.py").write_text(report.format(1))
+    (tmp_path / "infra" / "artifacts.py").write_text("import sys; sys.exit('no function')")
     return tmp_path
 
 
@@ -105,7 +104,8 @@ def test_synth_runs_the_projects_main_in_its_root(run: Run, project: Path, monke
     below = project / "docs" / "deep"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert run("synth", "--file", "../../domicile.yaml") == Result(0, f"{project} {project / 'domicile.yaml'}\n", "")
+    result = run("synth", "--file", "../../domicile.yaml")
+    assert (result.code, result.out) == (0, f"{project} {project / 'domicile.yaml'}\n")
 
 
 def test_synth_checks_the_deployment_file_first(run: Run, project: Path) -> None:
@@ -116,7 +116,9 @@ def test_synth_checks_the_deployment_file_first(run: Run, project: Path) -> None
 
 
 def test_the_exit_code_of_a_program_that_fails_is_the_commands(run: Run, project: Path) -> None:
-    assert run("build") == Result(1, f"{project} None\n", "")
+    result = run("build")
+    assert (result.code, result.out) == (1, "")
+    assert "no function\n" in result.err
 
 
 @pytest.mark.parametrize("command", ["synth", "build"])

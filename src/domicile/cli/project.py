@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 
 from domicile.cli.options import DEFAULT_FILE, DeploymentFile
+from domicile.progress import progress
 from domicile.project import find_root
 
 
@@ -22,18 +23,26 @@ def synth(file: DeploymentFile = DEFAULT_FILE) -> None:
     from domicile.deployment import Deployment
 
     Deployment.load(file)
-    _run("main.py", DOMICILE_FILE=str(file.resolve()))
+    _run("Synthesize", "main.py", DOMICILE_FILE=str(file.resolve()))
 
 
 def build() -> None:
     """Build the functions' zips and their manifest in dist."""
-    _run("-m", "infra.artifacts")
+    _run("Build the functions' zips", "-m", "infra.artifacts")
 
 
-def _run(*arguments: str, **environment: str) -> None:
+def _run(step: str, *arguments: str, **environment: str) -> None:
     """Run the project's Python with these arguments; its failure is the command's, with the same exit code."""
-    done = subprocess.run(  # noqa: S603  # the arguments are the two above
-        [sys.executable, *arguments], cwd=find_root(Path.cwd()), env={**os.environ, **environment}, check=False
-    )
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+    root = find_root(Path.cwd())
+    with progress().step(step):
+        done = subprocess.run(  # noqa: S603  # the arguments are the two above
+            [sys.executable, *arguments],
+            cwd=root,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,  # shown when the step has ended: a line within would break a moving bar
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise typer.Exit(done.returncode)
+    typer.echo(done.stdout, nl=False)
