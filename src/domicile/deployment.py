@@ -11,14 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from domicile import strict_yaml
 from domicile.core import policy
@@ -26,8 +19,6 @@ from domicile.errors import UserError
 from domicile.model import Model, Problem, described, one_of, refuse
 from domicile.naming import Names, name_problems
 from domicile.table import Table
-
-__all__ = ["Deployment", "DeploymentError", "Table"]
 
 _POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
 _TAGS_MAX = 40  # AWS allows 50 on a resource; the rest is Domicile's
