@@ -65,13 +65,16 @@ def of_plain_write(at_ms: int, sequence: int, region: str, base: Version | None)
     """Return the version of a write by ordinary code: a pure function of its stream record, so that a retry agrees.
 
     ``at_ms`` is the record's creation time, which DynamoDB Streams rounds down to the second: the base may lie in the
-    same second and above it, and the change that came later must win all the same.
+    same second and above it, and the change that came later must win all the same. Of two records on one base the later
+    one wins too, so a base of another Region's stream is left behind by its time: the two streams' sequence numbers say
+    nothing of each other, and it could lie between the two.
     """
-    version = Version(at_ms, plain=True, tie=sequence, region=region)
-    if base is None or version > base:
-        return version
-    same_ms = Version(base.ms, plain=True, tie=sequence, region=region)
-    return same_ms if same_ms > base else Version(base.ms + 1, plain=True, tie=sequence, region=region)
+    if base is None or at_ms > base.ms:
+        ms = at_ms
+    else:
+        follows = not base.plain or (base.region == region and base.tie < sequence)
+        ms = base.ms if follows else base.ms + 1
+    return Version(ms, plain=True, tie=sequence, region=region)
 
 
 def refuse_far_future(version: Version, at_ms: int) -> None:
