@@ -58,10 +58,6 @@ KEEP = "domain (of an e-mail address), {first: N} or {last: N} characters, N abo
 TO_OR_BUCKET = "either to: year | month (a date), or bucket: a whole number above 0 (a number)"
 TABLES = "one or more tables: name (letters, digits, hyphens, underscores and dots) -> mapping"
 DEPLOYMENT_KEYS = "name, regions, authorities, tables, backend, encryption, log_retention_days, tags"
-TABLE_KEYS = (
-    "hash_key, range_key, authority_attribute, control_attribute, ttl_attribute, sensitive, directory, writers, "
-    "indexes, deletion_protection, point_in_time_recovery"
-)
 RETENTION = (
     "1 | 3 | 5 | 7 | 14 | 30 | 60 | 90 | 120 | 150 | 180 | 365 | 400 | 545 | 731 | 1096 | 1827 | 2192 | 2557 | 2922 | "
     "3288 | 3653"
@@ -173,7 +169,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
         "national_id is sensitive, and hash can leave a string in place of type B",
         STRING_KEY,
     ),
-    ("tables/orders/index", [], "is not a known key", f"a mapping with the keys {TABLE_KEYS}"),
+    ("tables/orders/range_key/typ", "S", "is not a known key", "a mapping with the keys name, type"),
     (
         "tables/orders-ledger",
         {"hash_key": {"name": "pk", "type": "S"}},
