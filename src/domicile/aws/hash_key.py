@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -51,5 +50,5 @@ class SecretsManagerHashKey:
                 return None
         try:
             return base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             return None

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import deployment, local, project, secrets
+from domicile.cli import demo, deployment, local, project, secrets
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -21,6 +21,7 @@ app.command()(deployment.validate)
 app.command()(deployment.schema)
 app.command()(project.synth)
 app.command()(project.build)
+app.command()(demo.demo)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
 
