@@ -7,6 +7,11 @@ secret and open nothing: they are fixed so that no real ones are ever needed, or
 from __future__ import annotations
 
 import os
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
 
 ACCESS_KEY = "111122223333"
 SECRET_KEY = "local"  # noqa: S105 - not a secret, see above
@@ -25,3 +30,19 @@ def client_environment(endpoint: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def client(service: str, region: str, endpoint: str) -> Any:
+    """Return a boto3 client of the local AWS that takes nothing from the user's own configuration or proxies."""
+    core = botocore.session.Session(
+        {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    )
+    make: Any = boto3.Session(botocore_session=core).client
+    return make(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(proxies={}),
+    )

@@ -20,6 +20,7 @@ from domicile.local.errors import LocalError
 
 _TERM_GRACE_S = 15.0
 _POLL_S = 0.05
+_TAIL_LINES = 30
 
 
 class StateFolder:
@@ -83,3 +84,9 @@ class StateFolder:
                 os.killpg(pid, signal.SIGKILL)
             time.sleep(_POLL_S)
         return True
+
+
+def tail(log: Path) -> str:
+    """Return the last lines of a log, for an error's message, and where the rest is."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+    return "\n".join([*lines, f"(all of it: {log})"])

@@ -9,7 +9,8 @@ the process at an exception, calls every error Runtime.HandlerError without a st
 so that logs can end up with the wrong invocation.
 
 The process is ``domicile/local/sandbox.py``, run by this Python whatever runtime the function names. A zip is
-unpacked once for all its sandboxes. MiniStack keeps managing the pool of workers.
+unpacked once for all its sandboxes. As Lambda may, it starts a sandbox before the first call: when an alias is made.
+MiniStack keeps managing the pool of workers.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ministack.core import lambda_runtime
+from ministack.core import concurrency, lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.services import lambda_svc
 
@@ -53,29 +55,56 @@ def install(folder: Path, endpoint: str) -> None:
     expect_function(lambda_runtime.Worker, "_discard_tmpdir", "self")
     expect_function(lambda_svc, "_xray_trace_id_for_invocation", "config", "inbound_trace_header")
     expect_value(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")
+    create_alias = expect_function(lambda_svc, "_create_alias", "func_name", "data")
+    expect_function(lambda_svc, "_get_func_record_for_qualifier", "name", "qualifier")
+    expect_function(concurrency, "spawn_background", "fn", "args", "thread_name", "kwargs")
     link_runtime(folder / "runtime")
 
     sandbox = partial(_Sandbox, _Files(folder), client_environment(endpoint))
 
     def sandbox_class(config: dict[str, Any]) -> Any:
-        return sandbox if config.get("Runtime", "").startswith("python") else worker_class(config)
+        return sandbox if _is_python(config) else worker_class(config)
 
     def execute_in_sandbox(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        config = func["config"]
-        if not config.get("Runtime", "").startswith("python"):
+        if not _is_python(func["config"]):
             return execute(func, event, request_id)  # type: ignore[no-any-return]
-        worker, _ = lambda_runtime.acquire_worker(
-            config["FunctionName"], config, func["code_zip"], qualifier=config.get("Version", "$LATEST")
-        )
-        try:
-            return worker.run(event, request_id, config["FunctionArn"])  # type: ignore[no-any-return]
-        finally:
-            lambda_runtime.release_worker(worker)
+        with _leased(func) as worker:
+            return worker.run(event, request_id, func["config"]["FunctionArn"])
+
+    def create_alias_and_sandbox(func_name: str, data: dict[str, Any]) -> Any:
+        answer = create_alias(func_name, data)
+        func, config = lambda_svc._get_func_record_for_qualifier(func_name, data.get("Name"))
+        if config is not None and _is_python(config):
+            concurrency.spawn_background(_prepare, func, thread_name="prepare-sandbox")
+        return answer
 
     lambda_runtime._worker_class_for = sandbox_class
     lambda_svc._execute_function_warm = execute_in_sandbox
+    lambda_svc._create_alias = create_alias_and_sandbox
     # A function is ready at once: Terraform asks every few seconds whether it is.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.05
+
+
+def _is_python(config: dict[str, Any]) -> bool:
+    return str(config.get("Runtime", "")).startswith("python")
+
+
+@contextlib.contextmanager
+def _leased(func: dict[str, Any]) -> Iterator[_Sandbox]:
+    """Take a free sandbox of a function (or a new one) out of MiniStack's pool for a while."""
+    config = func["config"]
+    worker, _ = lambda_runtime.acquire_worker(
+        config["FunctionName"], config, func["code_zip"], qualifier=config.get("Version", "$LATEST")
+    )
+    try:
+        yield worker
+    finally:
+        lambda_runtime.release_worker(worker)
+
+
+def _prepare(func: dict[str, Any]) -> None:
+    with _leased(func) as worker:
+        worker.prepare()
 
 
 class _Files:
@@ -119,10 +148,7 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         }
         log = bytearray()
         with self._lock:
-            answer: dict[str, Any] = {}
-            if self._proc is None or self._proc.poll() is not None:
-                self._spawn()
-                answer = self._await(log, _INIT_TIMEOUT_S)
+            answer = self._ensure_started(log)
             if "error" not in answer:
                 with contextlib.suppress(BrokenPipeError):  # ended since: the wait says so
                     self._requests.write(json.dumps(request).encode() + b"\n")
@@ -132,6 +158,17 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         if "error" in answer:
             return {"body": answer["error"], "error": True, "function_error": "Unhandled", "log": text}
         return {"body": answer["result"], "log": text}
+
+    def prepare(self) -> None:
+        """Start the process before it is needed; what goes wrong is told to the first call."""
+        with self._lock:
+            self._ensure_started(bytearray())
+
+    def _ensure_started(self, log: bytearray) -> dict[str, Any]:
+        if self._proc is not None and self._proc.poll() is None:
+            return {}
+        self._spawn()
+        return self._await(log, _INIT_TIMEOUT_S)
 
     def _spawn(self) -> None:
         self._close()
