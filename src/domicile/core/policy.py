@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from domicile.core.control import Image, Value
+from domicile.core.control import Value
 from domicile.core.errors import PolicyInvalidError, RecordInvalidError, UnknownAuthorityError
 
 FORMAT = 1
@@ -52,13 +52,6 @@ class TablePolicy:
     control_attribute: str
     sensitive: Mapping[tuple[str, ...], Strategy]
     stubs_everywhere: bool
-
-    def key_of(self, image: Mapping[str, Value]) -> Image:
-        """Return the image's primary key."""
-        try:
-            return {name: image[name] for name in self.key_names}
-        except KeyError as error:
-            raise RecordInvalidError("the image lacks a key attribute") from error
 
 
 @dataclass(frozen=True, kw_only=True)
