@@ -1,20 +1,100 @@
-"""Fixtures: a server for the adaptations' tests."""
+"""Fixtures: a bare server for the adaptations' tests, and a whole deployment for the end-to-end ones.
+
+Starting the deployment takes more than a minute, most of it waits inside Terraform's provider. So it is started when
+the tests have been collected, in the background, and the tests that need it come last.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from domicile.local import api
+from domicile.local.api import STATE_VARIABLE, LocalAws
 from tests.local.plane import Plane, free_port, start_server
+
+_UP_DEADLINE_S = 300
+_FIXTURE = "local_aws"
+
+
+class _Deployment:
+    """``domicile local up`` of the project's deployment file, in a state folder of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.process = self._domicile("up", "--port", str(free_port()), "--json")
+
+    def wait(self) -> None:
+        """Wait until it is up; fail with what it said if it is not."""
+        _, said = self.process.communicate(timeout=_UP_DEADLINE_S)
+        assert self.process.returncode == 0, said
+
+    def down(self) -> None:
+        """Stop it, wherever it is."""
+        self.process.terminate()
+        self.process.wait(30)
+        down = self._domicile("down")
+        _, said = down.communicate(timeout=60)
+        assert down.returncode == 0, said
+
+    def _domicile(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603
+            [Path(sys.executable).with_name("domicile"), "local", *arguments],
+            env={**os.environ, STATE_VARIABLE: str(self.state)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+_DEPLOYMENT = pytest.StashKey[_Deployment]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that need the deployment last."""
+    items.sort(key=_needs_deployment)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the deployment if a test needs it."""
+    if any(map(_needs_deployment, session.items)) and not session.config.option.collectonly:
+        session.stash[_DEPLOYMENT] = _Deployment(Path(tempfile.mkdtemp(prefix="domicile-")))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Stop the deployment, also after an interruption; its logs are kept if something failed."""
+    if deployment := session.stash.get(_DEPLOYMENT, None):
+        deployment.down()
+        if exitstatus == pytest.ExitCode.OK:
+            shutil.rmtree(deployment.state)
+
+
+def _needs_deployment(item: pytest.Item) -> bool:
+    return _FIXTURE in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session")
+def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
+    """The project's deployment on a local AWS; ``domicile.local.api`` works on it."""
+    deployment = request.session.stash[_DEPLOYMENT]
+    deployment.wait()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(deployment.state))
+        yield api.status()
 
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A server of its own, whose environment has what a user's shell may have."""
     port = free_port()
-    server = start_server(_state(tmp_path_factory), port, SECRET_OF_THE_SHELL="1", AWS_PROFILE="production")
+    server = start_server(tmp_path_factory.mktemp("plane"), port, SECRET_OF_THE_SHELL="1", AWS_PROFILE="production")
     yield Plane(port)
     server.terminate()
     assert server.wait(15) == 0
@@ -25,7 +105,3 @@ def faults(plane: Plane) -> Iterator[Plane]:
     """The plane, whose fault rules are removed afterwards."""
     yield plane
     plane.own("DELETE", "/_domicile/faults")
-
-
-def _state(factory: pytest.TempPathFactory) -> Path:
-    return factory.mktemp("plane")

@@ -53,7 +53,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     :class:`LocalError`, and then nothing runs and the logs are there to read.
     """
     root = find_root(Path.cwd())
-    state = _state(root)
+    state = state_folder(root)
     deployment = Deployment.load(deployment_file)
     terraform = find_terraform()
     if state.server_pid() is not None:
@@ -93,7 +93,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
 
 def status() -> LocalAws:
     """Return how to reach the local AWS. Raises :class:`LocalError` if none runs, or if it is still being started."""
-    state = _state(find_root(Path.cwd()))
+    state = state_folder(find_root(Path.cwd()))
     if state.server_pid() is None:
         raise LocalError("the local AWS is not running; `domicile local up` starts it")
     if not state.description.exists():
@@ -103,7 +103,7 @@ def status() -> LocalAws:
 
 def down(progress: Progress) -> None:
     """Stop the local AWS with all its processes, and remove what it held; its logs are kept."""
-    state = _state(find_root(Path.cwd()))
+    state = state_folder(find_root(Path.cwd()))
     with progress.step("Stop the local AWS") as step:
         if not state.stop_server():
             step.update("it was not running")
@@ -127,7 +127,8 @@ def faults_clear() -> int:
     return int(_call("DELETE")["cleared"])
 
 
-def _state(root: Path) -> StateFolder:
+def state_folder(root: Path) -> StateFolder:
+    """Return the state folder of the project with this root."""
     return StateFolder(Path(os.environ.get(STATE_VARIABLE) or root / ".domicile" / "local").resolve())
 
 

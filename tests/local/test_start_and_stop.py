@@ -1,0 +1,146 @@
+"""``up`` and ``down``: one local AWS per state folder, and exactly that one is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from domicile.errors import UserError
+from domicile.local import api, state
+from domicile.local.errors import LocalError
+from domicile.local.providers import MIRROR_VARIABLE
+from domicile.local.state import StateFolder
+from domicile.progress import progress
+from tests.local.plane import Plane, eventually, free_port, start_server
+
+DEPLOYMENT = Path("domicile.yaml")
+TERRAFORM_THAT_FAILS = """#!/bin/sh
+[ "$1" = version ] && echo '{"terraform_version": "1.9.0"}' && exit 0
+echo "no such luck"
+exit 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
+    """A state folder that the API works on."""
+    monkeypatch.setenv(api.STATE_VARIABLE, str(tmp_path / "state"))
+    return StateFolder(tmp_path / "state")
+
+
+@contextmanager
+def _bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that must not be touched."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        assert process.poll() is None, "it was stopped"
+        process.kill()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_busy_port_is_refused_before_anything_starts(folder: StateFolder) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(UserError, match=r"port \d+: .*; accepted: a free port"):
+            api.up(DEPLOYMENT, listener.getsockname()[1], progress())
+    assert not folder.folder.exists()
+
+
+def test_a_second_up_is_refused_and_the_first_goes_on(folder: StateFolder) -> None:
+    server = start_server(folder.folder, free_port())
+    with pytest.raises(LocalError, match="is running; `domicile local down` stops it"):
+        api.up(DEPLOYMENT, free_port(), progress())
+    with pytest.raises(LocalError, match="is being started"):
+        api.status()
+    assert server.poll() is None
+    api.down(progress())
+    assert server.wait(1) == 0
+
+
+def test_a_second_server_of_a_folder_does_not_start(folder: StateFolder) -> None:
+    server = start_server(folder.folder, free_port())
+    second = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "domicile.local.server", "--port", "0", "--state", str(folder.folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (second.returncode, "another local AWS uses" in second.stderr) == (1, True)
+    assert folder.server_pid() == server.pid
+    api.down(progress())
+    assert server.wait(1) == 0
+
+
+def test_a_stale_pid_file_harms_nobody(folder: StateFolder) -> None:
+    folder.folder.mkdir()
+    with _bystander() as process:
+        folder.pid_file.write_text(f"{process.pid}\n")
+        with pytest.raises(LocalError, match="not running"):
+            api.status()
+        api.down(progress())
+
+
+def test_down_stops_the_server_and_its_sandboxes_and_keeps_the_logs(folder: StateFolder) -> None:
+    port = free_port()
+    server = start_server(folder.folder, port)
+    plane = Plane(port)
+    sandbox = plane.invoke(plane.function("import os\ndef handler(event, context): return os.getpid()"))["Payload"]
+    folder.logs.mkdir()
+    folder.server_log.write_text("a line")
+    with _bystander():
+        api.down(progress())
+        assert server.wait(1) == 0
+        eventually(lambda: not _alive(sandbox))
+    assert [path.name for path in folder.folder.iterdir()] == ["logs"]
+    assert folder.server_log.read_text() == "a line"
+    api.down(progress())
+
+
+def test_a_server_that_hangs_is_ended_with_its_sandboxes(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "_TERM_GRACE_S", 0.2)
+    port = free_port()
+    server = start_server(folder.folder, port)
+    plane = Plane(port)
+    sandbox = plane.invoke(plane.function("import os\ndef handler(event, context): return os.getpid()"))["Payload"]
+    server.send_signal(signal.SIGSTOP)
+    api.down(progress())
+    assert server.wait(1) == -signal.SIGKILL
+    eventually(lambda: not _alive(sandbox))
+
+
+def test_what_fails_after_the_start_stops_the_server_and_leaves_the_logs(
+    folder: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    terraform = tmp_path / "bin" / "terraform"
+    terraform.write_text(TERRAFORM_THAT_FAILS)
+    terraform.chmod(0o755)
+    mirror = tmp_path / "mirror"
+    (mirror / "registry.terraform.io/hashicorp/aws").mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{terraform.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
+    monkeypatch.setattr("domicile.local.providers.registry_answers", lambda: False)
+    with pytest.raises(LocalError) as failed:
+        api.up(DEPLOYMENT, free_port(), progress())
+    assert "terraform init of shopease-" in str(failed.value)
+    assert "no such luck" in str(failed.value)
+    assert str(folder.logs) in str(failed.value)
+    assert folder.server_pid() is None
+    assert folder.server_log.exists()
