@@ -13,7 +13,7 @@ from constructs import Construct
 
 from domicile.aws.settings import Settings
 from domicile.deployment import Deployment
-from domicile.naming import Names
+from domicile.naming import RULES, Names
 from infra import backend
 from infra.artifacts import Artifact
 from infra.aspects import Checks
@@ -51,22 +51,20 @@ class RegionStack(TerraformStack):
         partition = DataAwsPartition(self, "partition").partition
         self._names = Names(deployment.name, region, account, partition)
         self._deployment, self._artifacts, self._dist = deployment, artifacts, dist
-        customer_managed_keys = deployment.encryption == "customer-managed"
-        self._key_arn = Encryption(
-            self, "encryption", names=self._names, customer_managed=customer_managed_keys
-        ).key_arn
-        self._connect(customer_managed_keys=customer_managed_keys)
-        Aspects.of(self).add(Checks(customer_managed_keys=customer_managed_keys))
+        customer_managed = deployment.encryption == "customer-managed"
+        self._key_arn = Encryption(self, "encryption", names=self._names, customer_managed=customer_managed).key_arn
+        self._connect()
+        Aspects.of(self).add(Checks(customer_managed_keys=customer_managed))
 
-    def _connect(self, *, customer_managed_keys: bool) -> None:
+    def _connect(self) -> None:
         names, deployment = self._names, self._deployment
         siblings = [names.in_region(region) for region in deployment.regions if region != names.region]
-        bus_rules = [*(f"to-{sibling.region}" for sibling in siblings), "inbox", "receipts"]
-        inbox = self._queue("inbox", rules=["inbox"], consumer="replicator")
-        receipts = self._queue("receipts", rules=["receipts"], consumer="anonymizer")
+        rules = [*(f"to-{sibling.region}" for sibling in siblings), *RULES]
+        inbox = self._consumed_queue("inbox", "replicator")
+        receipts = self._consumed_queue("receipts", "anonymizer")
         quarantine = self._queue("quarantine")
         expired = self._queue("stream-dlq")
-        undelivered = self._queue("bus-dlq", rules=bus_rules)
+        undelivered = self._queue("bus-dlq", rules=rules)
         EventRouting(
             self,
             "routing",
@@ -82,7 +80,7 @@ class RegionStack(TerraformStack):
             siblings=siblings,
             tables=list(deployment.tables),
             configuration_arn=policy.configuration_arn,
-            customer_managed_keys=customer_managed_keys,
+            customer_managed_keys=self._key_arn is not None,
         )
         listener = self._function("listener", permissions.listener(), quarantine)
         replicator = self._function("replicator", permissions.replicator(), quarantine)
@@ -96,8 +94,7 @@ class RegionStack(TerraformStack):
         replicator.consume("queue-inbox", queue=inbox, concurrency_max=_CONCURRENCY_MAX)
         anonymizer.consume("queue-receipts", queue=receipts, concurrency_max=_CONCURRENCY_MAX)
 
-    def _queue(self, role: str, *, rules: Sequence[str] = (), consumer: str | None = None) -> Queue:
-        """Return a queue; one with a consuming function hands each message out again until it is done."""
+    def _queue(self, role: str, *, rules: Sequence[str] = (), dead_letters_of: str | None = None) -> Queue:
         return Queue(
             self,
             f"queue-{role}",
@@ -105,8 +102,20 @@ class RegionStack(TerraformStack):
             role=role,
             key_arn=self._key_arn,
             rules=rules,
-            redrive=consumer is not None,
-            visibility_timeout_s=_VISIBILITY_FACTOR * _TIMEOUT_S[consumer] if consumer else 30,
+            dead_letters_of=dead_letters_of,
+        )
+
+    def _consumed_queue(self, role: str, consumer: str) -> Queue:
+        """Return a queue that the bus rule of the same name fills and a function empties."""
+        return Queue(
+            self,
+            f"queue-{role}",
+            names=self._names,
+            role=role,
+            key_arn=self._key_arn,
+            rules=[role],
+            visibility_timeout_s=_VISIBILITY_FACTOR * _TIMEOUT_S[consumer],
+            dead_letters=self._queue(f"{role}-dlq", dead_letters_of=role),
         )
 
     def _function(self, role: str, policies: InlinePolicies, quarantine: Queue) -> Function:

@@ -14,7 +14,10 @@ InlinePolicies = dict[str, list[Statement]]
 
 _READ_WRITE = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
 _FOLLOW = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
-_CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+_CONSUME = [
+    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # the event source mapping
+    *("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),  # the function, for messages that failed
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""An SQS queue, with its dead-letter queue where a function consumes it."""
+"""An SQS queue."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from modules.policy import Statement, allow, document
 from modules.text import to_json
 
 _RETENTION_SECONDS = 14 * 24 * 3600  # SQS's longest: how long a table may throttle or a Region be down
-_RECEIVES_MAX = 20
-_NO_SOURCES = to_json({"redrivePermission": "denyAll"})
+_RECEIVES_MAX = 100  # about a day, since failed messages come back ever more seldom: docs/adr/0004
+_VISIBILITY_TIMEOUT_S = 30
 
 
 class Queue(Construct):
     """The queue of one of the roles ``naming.QUEUES``.
 
-    ``rules`` are the purposes of the bus rules that may send to it. ``redrive`` adds the queue ``<role>-dlq``, which
-    gets what was received 20 times without success. Its attributes are inline: each separate policy resource
-    costs the provider another 25 s of waiting.
+    ``rules`` are the purposes of the bus rules that may send to it. ``dead_letters`` gets what was received 100 times
+    in vain; it is itself ``dead_letters_of`` this queue's role. All attributes are inline, because each resource
+    that sets one makes the provider wait another 25 s.
     """
 
     def __init__(
@@ -33,51 +33,34 @@ class Queue(Construct):
         role: str,
         key_arn: str | None,
         rules: Sequence[str] = (),
-        visibility_timeout_s: int = 30,
-        redrive: bool = False,
+        visibility_timeout_s: int = _VISIBILITY_TIMEOUT_S,
+        dead_letters: Queue | None = None,
+        dead_letters_of: str | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self._names, self._key_arn = names, key_arn
-        self.static_arn = names.queue_arn(role)
-        redrive_policy = None
-        if redrive:
-            dead_letters = self._queue(
-                "dead-letters",
-                f"{role}-dlq",
-                redrive_allow_policy=to_json({"redrivePermission": "byQueue", "sourceQueueArns": [self.static_arn]}),
-            )
-            redrive_policy = to_json({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": _RECEIVES_MAX})
-        queue = self._queue(
+        queue = SqsQueue(
+            self,
             "queue",
-            role,
-            rules=rules,
-            visibility_timeout_s=visibility_timeout_s,
-            redrive_policy=redrive_policy,
+            name=names.queue(role),
+            message_retention_seconds=_RETENTION_SECONDS,
+            visibility_timeout_seconds=visibility_timeout_s,
+            kms_master_key_id=key_arn,
+            sqs_managed_sse_enabled=None if key_arn else True,
+            policy=document(_policy(names, role, rules)),
+            redrive_policy=_redrive(dead_letters) if dead_letters else None,
+            redrive_allow_policy=_redrive_allow(names, dead_letters_of),
         )
         self.arn, self.url = queue.arn, queue.url
 
-    def _queue(
-        self,
-        id_: str,
-        role: str,
-        *,
-        rules: Sequence[str] = (),
-        visibility_timeout_s: int = 30,
-        redrive_policy: str | None = None,
-        redrive_allow_policy: str = _NO_SOURCES,
-    ) -> SqsQueue:
-        return SqsQueue(
-            self,
-            id_,
-            name=self._names.queue(role),
-            message_retention_seconds=_RETENTION_SECONDS,
-            visibility_timeout_seconds=visibility_timeout_s,
-            kms_master_key_id=self._key_arn,
-            sqs_managed_sse_enabled=None if self._key_arn else True,
-            policy=document(_policy(self._names, role, rules)),
-            redrive_policy=redrive_policy,
-            redrive_allow_policy=redrive_allow_policy,
-        )
+
+def _redrive(dead_letters: Queue) -> str:
+    return to_json({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": _RECEIVES_MAX})
+
+
+def _redrive_allow(names: Names, source: str | None) -> str:
+    if source is None:
+        return to_json({"redrivePermission": "denyAll"})
+    return to_json({"redrivePermission": "byQueue", "sourceQueueArns": [names.queue_arn(source)]})
 
 
 def _policy(names: Names, role: str, rules: Sequence[str]) -> list[Statement]:

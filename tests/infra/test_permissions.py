@@ -19,7 +19,10 @@ _TABLES = [
 _SQS = "arn:aws:sqs:us-east-1:1234:harbour"
 _BUS = "arn:aws:events:us-east-1:1234:event-bus/harbour"
 _READ_WRITE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
-_CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
+_CONSUME = {
+    f"sqs:{action}"
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "GetQueueUrl")
+}
 _SHARED = {"Quarantine", "ReadHashKey", "UseKey", "WriteLogs", "WriteTraces", "ReadPolicy"}
 
 

@@ -115,7 +115,7 @@ def test_a_queue_takes_messages_over_tls_only_and_from_its_rules_only(
 def test_messages_that_a_function_refuses_are_kept_aside(virginia: Stack) -> None:
     for role in ("inbox", "receipts"):
         redrive = json.loads(virginia.named("aws_sqs_queue", f"harbour-{role}")["redrive_policy"])
-        assert redrive["maxReceiveCount"] == 20
+        assert redrive["maxReceiveCount"] == 100
         dead_letters = virginia.resolve(redrive["deadLetterTargetArn"])
         assert dead_letters["name"] == f"harbour-{role}-dlq"
         sources = json.loads(dead_letters["redrive_allow_policy"])["sourceQueueArns"]

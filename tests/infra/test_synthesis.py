@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
+import json
 from pathlib import Path
 
 import pytest
 
 from infra.artifacts import ROOT
 from tests.infra.process import python
-from tests.infra.synthesized import DEPLOYMENT
+from tests.infra.synthesized import DEPLOYMENT, Stack
 
 _SYNTHESIZE = """
 import sys
 from pathlib import Path
 from domicile.deployment import Deployment
-from tests.infra.synthesized import DEPLOYMENT, synthesize_stand_ins
+from tests.infra.synthesized import DEPLOYMENT, Stack, synthesize_stand_ins
 synthesize_stand_ins(Deployment.load(DEPLOYMENT), Path(sys.argv[1]))
 """
 
@@ -35,6 +37,16 @@ def test_another_process_with_another_hash_seed_writes_the_same_bytes(
 def test_each_stack_has_the_providers_lock_beside_it(stacks: Path) -> None:
     lock = (ROOT / ".terraform.lock.hcl").read_bytes()
     assert [(folder / ".terraform.lock.hcl").read_bytes() for folder in sorted(stacks.iterdir())] == [lock] * 3
+
+
+def test_every_known_drift_is_of_a_resource_that_exists(virginia: Stack) -> None:
+    known = json.loads((ROOT / "infra" / "known_drift.json").read_text(encoding="utf-8"))
+    resources = virginia.configuration["resource"]
+    addresses = [f"{type_}.{id_}" for type_, instances in resources.items() for id_ in instances]
+    for drift in known:
+        assert fnmatch.filter(addresses, drift["address"]), drift
+        assert drift["attribute"]
+        assert drift["reason"]
 
 
 def test_a_deployment_file_that_cannot_be_used_is_the_users_error(tmp_path: Path) -> None:
