@@ -93,7 +93,22 @@ def test_filters_speak_eventbridges_language(plane: Plane) -> None:
     assert [name for batch in plane.logged(function) for name in batch] == ["plain", "stamped", "marked"]
 
 
-def test_an_invocation_that_is_throttled_comes_again_whole(faults: Plane) -> None:
+def test_a_throttled_invocation_of_a_queues_mapping_does_not_cost_a_receive(faults: Plane) -> None:
+    url, arn = faults.queue(VisibilityTimeout="360")
+    function = faults.function("def handler(event, context):\n    print(event['Records'][0]['attributes'])")
+    rule = {"service": "lambda", "operation": "Invoke", "status": 500, "times": 2}
+    faults.own("POST", "/_domicile/faults", rule)
+    faults.map(function, arn)
+    faults.client("sqs").send_message(QueueUrl=url, MessageBody="m")
+    logs = faults.client("logs")
+    group = f"/aws/lambda/{function}"
+    eventually(lambda: faults.own("GET", "/_domicile/faults")[1]["rules"][0]["hits"] == 2)
+    eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+    events = logs.filter_log_events(logGroupName=group)["events"]
+    assert [event for event in events if "'ApproximateReceiveCount': '1'" in event["message"]]
+
+
+def test_a_throttled_invocation_of_a_streams_mapping_comes_again_whole(faults: Plane) -> None:
     table, stream = faults.table()
     faults.put(table, "a", "b")
     function = _recorder(faults)
@@ -171,8 +186,8 @@ def handler(event, context):
     assert {item["pk"]["S"] for item in plane.client("dynamodb").scan(TableName=table)["Items"]} == {"later", "ancient"}
 
 
-def test_a_failed_message_comes_back_soon_and_a_finished_one_does_not(plane: Plane) -> None:
-    url, arn = plane.queue(VisibilityTimeout="360")
+def test_a_failed_message_comes_back_and_a_finished_one_does_not(plane: Plane) -> None:
+    url, arn = plane.queue(VisibilityTimeout="1")
     function = _recorder(plane, BAD="bad")
     plane.map(function, arn, FunctionResponseTypes=["ReportBatchItemFailures"])
     entries = [{"Id": str(uuid4()), "MessageBody": body} for body in ("good", "bad")]
@@ -184,7 +199,7 @@ def test_a_failed_message_comes_back_soon_and_a_finished_one_does_not(plane: Pla
 def test_a_message_that_keeps_failing_is_dead_lettered_and_can_be_moved_back(plane: Plane) -> None:
     dead_url, dead_arn = plane.queue()
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
-    url, arn = plane.queue(RedrivePolicy=redrive, VisibilityTimeout="360")
+    url, arn = plane.queue(RedrivePolicy=redrive, VisibilityTimeout="1")
     function = _recorder(plane, BAD="m")
     mapping = plane.map(function, arn, FunctionResponseTypes=["ReportBatchItemFailures"])
     sqs = plane.client("sqs")

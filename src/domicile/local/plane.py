@@ -20,7 +20,6 @@ from domicile.local.adaptations import (
     bus_policy,
     invocations,
     put_events,
-    queue_mappings,
     queue_messages,
     redrive,
     rule_targets,
@@ -43,7 +42,6 @@ async def run(port: int, sandbox_files: Path) -> None:
     sandboxes.install(sandbox_files, f"http://127.0.0.1:{port}")
     invocations.install(faults)
     streams.install()
-    queue_mappings.install()
     queue_messages.install()
     redrive.install()
     rule_targets.install(loop, faults)

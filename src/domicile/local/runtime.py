@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -10,7 +11,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def link_runtime(folder: Path) -> None:
-    """Fill ``folder`` with links to boto3 and the distributions that it requires, as they are installed here."""
+    """Make ``folder`` anew, of links to boto3 and the distributions that it requires, as they are installed here."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in _closure("boto3"):
         installed = distribution(name)

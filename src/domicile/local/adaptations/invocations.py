@@ -1,10 +1,11 @@
 """What surrounds each invocation of a function.
 
 AWS: Lambda runs many sandboxes at once, publishes Invocations, Errors, Duration and Throttles for each invocation,
-and turns the embedded metric format (EMF) lines of the log into metrics.
+and turns the embedded metric format (EMF) lines of the log into metrics. An event source mapping tries an invocation
+that is throttled again, with growing waits, while it keeps the batch to itself.
 
 MiniStack 1.5.33: starts as many processes as there are events, until the machine's memory is gone; publishes metrics
-for direct calls only; does not read EMF.
+for direct calls only; does not read EMF; gives a throttled batch back as failed.
 
 Here a function has at most two sandboxes in a Region, and further invocations wait for one, so a function that calls
 itself would wait for ever; none of the pipeline's does. An invocation that did not come in as an API call asks the
@@ -28,6 +29,7 @@ from domicile.local.adaptations import expect_function
 from domicile.local.faults import Faults, asked_at_the_door
 
 _SANDBOXES_PER_FUNCTION = 2
+_WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, *[5.0] * 11)
 
 log = logging.getLogger("domicile.local")
 
@@ -45,13 +47,18 @@ def install(faults: Faults) -> None:
 
     def dispatch(func: Any, config: dict[str, Any], event: Any, request_id: str, _started: float) -> dict[str, Any]:
         arn, name = parse_arn(config["FunctionArn"]), config["FunctionName"]
-        fault = None if asked_at_the_door.get() else faults.strike("lambda", "Invoke", arn.region)
-        if fault is not None:
-            time.sleep(fault.latency_s)
-            if fault.code is not None:
+        if not asked_at_the_door.get():
+            for wait_s in _WAITS_S:
+                fault = faults.strike("lambda", "Invoke", arn.region)
+                if fault is None:
+                    break
+                time.sleep(fault.latency_s)
+                if fault.code is None:
+                    break
                 publish(name, 0.0, error=False, throttle=True)
-                message = f"Injected fault: {fault.code}"
-                return {"error": True, "throttle": True, "body": {"errorType": fault.code, "errorMessage": message}}
+                time.sleep(wait_s)
+            else:
+                return {"error": True, "throttle": True, "body": {"errorMessage": "Injected faults, for a minute"}}
         with slots[arn.account_id, arn.region, name]:
             started = time.time()
             result: dict[str, Any] = original(func, config, event, request_id, started)
