@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from domicile.local.account import ACCESS_KEY
 from domicile.local.errors import LocalError
 from domicile.local.providers import MIRROR_VARIABLE, cli_configuration, find_mirror
 from domicile.local.terraform import Stacks, find_terraform
+from domicile.progress import progress
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 
@@ -124,13 +127,37 @@ def test_nothing_of_the_users_shell_reaches_terraform(tmp_path: Path, monkeypatc
     assert environment["TF_CLI_CONFIG_FILE"] == str(tmp_path / "terraform.rc")
 
 
-def test_every_stack_keeps_its_state_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "backend",
+    [
+        {"backend": {"s3": {"bucket": "production", "key": "k", "region": "eu-west-1"}}},
+        {"cloud": {"organization": "production", "workspaces": {"name": "w"}}},
+        {"backend": {"local": {"path": "/elsewhere/terraform.tfstate"}}},
+    ],
+)
+def test_every_stacks_state_is_beside_it_whatever_the_backend(
+    backend: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(terraform, "cli_configuration", lambda *_: "")
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "cdk.tf.json").write_text('{"terraform": {"backend": {"s3": {"bucket": "production"}}}}')
-    stacks = Stacks.prepare(Path("terraform"), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1")
-    assert stacks.names == ["a", "b"]
-    for name in stacks.names:
-        override = json.loads((tmp_path / name / "local_override.tf.json").read_text())
-        assert override == {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
+    (tmp_path / "stack").mkdir()
+    stack = {"terraform": backend, "resource": {"terraform_data": {"any": {}}}}
+    (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(stack))
+    Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1").apply(progress(io.StringIO()))
+    assert json.loads((tmp_path / "stack" / "terraform.tfstate").read_text())["resources"]
+
+
+def test_a_failed_apply_shows_the_end_of_its_log_and_where_the_rest_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "cli_configuration", lambda *_: "")
+    (tmp_path / "stack").mkdir()
+    check = {
+        "precondition": {"condition": '${terraform.workspace == "other"}', "error_message": "It is not the other."}
+    }
+    stack = {"resource": {"terraform_data": {"any": {"lifecycle": check}}}}
+    (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(stack))
+    stacks = Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1")
+    with pytest.raises(LocalError, match="terraform apply of stack failed") as failed:
+        stacks.apply(progress(io.StringIO()))
+    assert "It is not the other." in str(failed.value)
+    assert str(tmp_path / "terraform-stack.log") in str(failed.value)
