@@ -61,13 +61,14 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """How often things go wrong, as probabilities, and by how much clocks differ."""
+    """How often things go wrong, as probabilities, by how much clocks differ, and how time passes between two steps."""
 
     crash: float = 0.02
     duplicate: float = 0.1
     refuse_entry: float = 0.05
     plain_writers: float = 0.5
     skew_ms_max: int = 500
+    steps_ms: tuple[int, ...] = (1, 5, 50, 400)
 
 
 class CrashingStore:
@@ -299,7 +300,7 @@ class Cluster:
     def run(self, steps: int) -> str | None:
         """Run the schedule to quiescence; return what is wrong, or None."""
         for _ in range(steps):
-            self.now_ms += self.random.choice([1, 5, 50, 400])
+            self.now_ms += self.random.choice(self.faults.steps_ms)
             chance = self.random.random()
             if chance < 0.25:
                 self.application()

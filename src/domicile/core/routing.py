@@ -99,12 +99,15 @@ def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger)
                 return version
             if version.tie < change.sequence:
                 bases.append(version)
-    return of_plain_write(change.at_ms, change.sequence, region, max(bases, default=None))
+    return of_plain_write(change.at_ms, change.sequence, region, bases)
 
 
-def is_forced(change: Change, verdict: Verdict, version: Version) -> bool:
-    """Whether the ledger must remember the version, because the item itself does not show how high it was forced."""
-    return version.ms > change.at_ms and verdict.new is None
+def is_forced(change: Change, version: Version) -> bool:
+    """Whether the ledger must remember the version, because a later record's own time would not lie above it.
+
+    Also where the new image shows the base that forced it: a remote delete may take that image before the next write.
+    """
+    return version.ms > change.at_ms
 
 
 def route_delete(change: Change, version: Version, region: str) -> Addressed:

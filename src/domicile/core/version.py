@@ -12,6 +12,7 @@ A stamped tie sorts below every plain one: a plain write of the same millisecond
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domicile.core.errors import RecordInvalidError, VersionInFutureError
@@ -61,20 +62,20 @@ def stamp(now_ms: int, base: Version | None, region: str) -> Version:
     return Version(max(now_ms, base.ms + 1) if base else now_ms, plain=False, tie=0, region=region)
 
 
-def of_plain_write(at_ms: int, sequence: int, region: str, base: Version | None) -> Version:
+def of_plain_write(at_ms: int, sequence: int, region: str, bases: Iterable[Version]) -> Version:
     """Return the version of a write by ordinary code: a pure function of its stream record, so that a retry agrees.
 
-    ``at_ms`` is the record's creation time, which DynamoDB Streams rounds down to the second: the base may lie in the
-    same second and above it, and the change that came later must win all the same. Of two records on one base the later
-    one wins too, so a base of another Region's stream is left behind by its time: the two streams' sequence numbers say
-    nothing of each other, and it could lie between the two.
+    It lies above every base. ``at_ms`` is the record's creation time, which DynamoDB Streams rounds down to the second:
+    a base may lie in the same second and above it, and the change that came later must win all the same. Of two records
+    on the same bases the later one wins too, so the millisecond of another Region's plain write is left behind: the two
+    streams' sequence numbers say nothing of each other, and that write's could lie between those of the two records.
     """
-    if base is None or at_ms > base.ms:
-        ms = at_ms
-    else:
+
+    def ms_min(base: Version) -> int:
         follows = not base.plain or (base.region == region and base.tie < sequence)
-        ms = base.ms if follows else base.ms + 1
-    return Version(ms, plain=True, tie=sequence, region=region)
+        return base.ms if follows else base.ms + 1
+
+    return Version(max([at_ms, *map(ms_min, bases)]), plain=True, tie=sequence, region=region)
 
 
 def refuse_far_future(version: Version, at_ms: int) -> None:

@@ -124,7 +124,7 @@ class Listener:
         ledger = self._applier.ledger(table, change.key) if needs_ledger(verdict) else Ledger()
         version = plain_version(change, verdict, self._world.region, ledger)
         refuse_far_future(version, change.at_ms)
-        if is_forced(change, verdict, version):
+        if is_forced(change, version):
             self._applier.remember_forced(table, change.key, version)
         return version
 

@@ -13,7 +13,7 @@ from tests.strategies import REGIONS, versions
 STAMPED = Version(1_000_500, plain=False, tie=0, region="us-east-1")
 times = st.integers(0, 4 * 10**12)
 sequences = st.integers(0, 10**40 - 1)
-bases = st.none() | st.builds(replace, versions, ms=times)
+bases = st.builds(replace, versions, ms=times)
 
 
 @given(versions)
@@ -57,7 +57,7 @@ def test_a_plain_write_wins_over_a_stamp_of_its_millisecond() -> None:
     assert replace(STAMPED, plain=True) > replace(STAMPED, tie=999_999)
 
 
-@given(times, bases, st.sampled_from(REGIONS))
+@given(times, st.none() | bases, st.sampled_from(REGIONS))
 def test_a_stamp_is_above_the_item_that_was_read_and_never_before_now(
     now_ms: int, base: Version | None, region: str
 ) -> None:
@@ -67,29 +67,30 @@ def test_a_stamp_is_above_the_item_that_was_read_and_never_before_now(
     assert not version.plain
 
 
-@given(times, sequences, st.sampled_from(REGIONS), bases)
-def test_a_plain_version_is_above_its_base_and_never_before_its_record(
-    at_ms: int, sequence: int, region: str, base: Version | None
+@given(times, sequences, st.sampled_from(REGIONS), st.lists(bases, max_size=4))
+def test_a_plain_version_is_above_its_bases_and_never_before_its_record(
+    at_ms: int, sequence: int, region: str, found: list[Version]
 ) -> None:
-    version = of_plain_write(at_ms, sequence, region, base)
+    version = of_plain_write(at_ms, sequence, region, found)
     assert version.ms >= at_ms
-    assert base is None or version > base
+    assert all(version > base for base in found)
     assert (version.plain, version.tie, version.region) == (True, sequence, region)
 
 
-@given(times, sequences, st.sampled_from(REGIONS), bases)
+@given(times, sequences, st.sampled_from(REGIONS), st.lists(bases, max_size=4))
 def test_a_plain_version_is_at_most_a_millisecond_above_what_it_must_exceed(
-    at_ms: int, sequence: int, region: str, base: Version | None
+    at_ms: int, sequence: int, region: str, found: list[Version]
 ) -> None:
-    version = of_plain_write(at_ms, sequence, region, base)
-    assert version.ms <= max(at_ms, base.ms + 1 if base else 0)
+    version = of_plain_write(at_ms, sequence, region, found)
+    assert version.ms <= max([at_ms, *(base.ms + 1 for base in found)])
 
 
-@given(times, sequences, st.sampled_from(REGIONS), bases)
+@given(times, sequences, st.sampled_from(REGIONS), st.lists(bases, max_size=4))
 def test_a_plain_version_is_the_same_at_every_attempt(
-    at_ms: int, sequence: int, region: str, base: Version | None
+    at_ms: int, sequence: int, region: str, found: list[Version]
 ) -> None:
-    assert of_plain_write(at_ms, sequence, region, base) == of_plain_write(at_ms, sequence, region, base)
+    first, second = (of_plain_write(at_ms, sequence, region, order) for order in (found, found[::-1]))
+    assert first == second
 
 
 @given(times, st.lists(sequences, min_size=3, max_size=3, unique=True), st.sampled_from(REGIONS), st.booleans())
@@ -101,25 +102,27 @@ def test_the_later_of_two_plain_writes_on_one_base_wins(
         for tie in [min(numbers)] if origin == "us-east-1" else numbers:
             base = Version(base_ms, plain, tie, origin)
             earlier, later = sorted(set(numbers) - {tie})
-            first, second = (of_plain_write(at_ms, number, "us-east-1", base) for number in (earlier, later))
+            first, second = (of_plain_write(at_ms, number, "us-east-1", [base]) for number in (earlier, later))
             assert base < first < second
 
 
 @pytest.mark.parametrize(
-    ("at_ms", "base", "ms"),
+    ("at_ms", "found", "ms"),
     [
-        (1_000_000, None, 1_000_000),
-        (1_000_000, replace(STAMPED, ms=999_999), 1_000_000),  # its own time is enough
-        (1_000_000, STAMPED, 1_000_500),  # a stamp of the same second: its millisecond, where a plain tie wins
-        (1_000_000, replace(STAMPED, plain=True, tie=8), 1_000_500),  # an earlier record of this Region
-        (1_000_000, replace(STAMPED, plain=True, tie=10), 1_000_501),  # a version that an application copied
-        (1_000_500, replace(STAMPED, plain=True, tie=8, region="eu-west-1"), 1_000_501),  # another Region's numbers
+        (1_000_000, [], 1_000_000),
+        (1_000_000, [replace(STAMPED, ms=999_999)], 1_000_000),  # its own time is enough
+        (1_000_000, [STAMPED], 1_000_500),  # a stamp of the same second: its millisecond, where a plain tie wins
+        (1_000_000, [replace(STAMPED, plain=True, tie=8)], 1_000_500),  # an earlier record of this Region
+        (1_000_000, [replace(STAMPED, plain=True, tie=10)], 1_000_501),  # a version that an application copied
+        (1_000_500, [replace(STAMPED, plain=True, tie=8, region="ap-south-1")], 1_000_501),  # another Region's numbers
+        # The greatest base is not the one that asks for most.
+        (1_000_000, [Version(1_000_500, True, 7, "ap-south-1"), Version(1_000_500, True, 8, "us-east-1")], 1_000_501),
     ],
 )
-def test_a_plain_version_is_forced_above_its_base_by_as_little_as_possible(
-    at_ms: int, base: Version | None, ms: int
+def test_a_plain_version_is_forced_above_its_bases_by_as_little_as_possible(
+    at_ms: int, found: list[Version], ms: int
 ) -> None:
-    assert of_plain_write(at_ms, 9, "us-east-1", base) == Version(ms, plain=True, tie=9, region="us-east-1")
+    assert of_plain_write(at_ms, 9, "us-east-1", found) == Version(ms, plain=True, tie=9, region="us-east-1")
 
 
 def test_a_version_at_the_bound_is_accepted_and_one_beyond_it_is_not() -> None:
