@@ -52,7 +52,10 @@ def difference(before: Mapping[str, Value], after: Mapping[str, Value]) -> tuple
 
 
 def values_at(image: Mapping[str, Value], path: tuple[str, ...]) -> list[Value]:
-    """Return the values that a sensitive path reaches, in order; through a list it reaches one of each element."""
+    """Return the values that a sensitive path reaches, in order; through a list it reaches one of each element.
+
+    Two reads of one item compare equal: the members of sets, which DynamoDB returns in any order, are sorted.
+    """
     value = image.get(path[0])
     return [] if value is None else _reach(value, path[1:])
 
@@ -62,7 +65,7 @@ def _reach(value: Value, path: tuple[str, ...]) -> list[Value]:
         return values_at(value["M"], path)
     if path and "L" in value:
         return [reached for element in value["L"] for reached in _reach(element, path)]
-    return [value]
+    return [_canonical(value)]
 
 
 class _Run:
