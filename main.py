@@ -17,14 +17,13 @@ from infra.synthesis import synthesize
 
 
 def main() -> None:
-    """Write one Terraform stack for each Region; exit with 2 if the deployment file or the zips can't be used."""
+    """Write one Terraform stack for each Region; exit with 2 with what is wrong if it can't be done."""
     try:
         deployment = Deployment.load(Path(os.environ.get("DOMICILE_FILE", "domicile.yaml")))
-        artifacts = read_manifest(ROOT / "dist")
+        synthesize(deployment, read_manifest(ROOT / "dist"), ROOT / "dist")
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    synthesize(deployment, artifacts, ROOT / "dist")
 
 
 if __name__ == "__main__":

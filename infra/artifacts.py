@@ -68,7 +68,10 @@ def build(root: Path, out: Path) -> dict[str, Artifact]:
         raise BuildError(f"no function in {root / 'functions'}: expected <role>/handler.py")
     shared = dict(_entries(_dependencies(root))) | _library(root / "src" / "domicile")
     out.mkdir(parents=True, exist_ok=True)
-    artifacts = {role: _write(out, role, shared | _function(root, role)) for role in roles}
+    artifacts = {
+        role: _write(out, role, shared | dict(_entries(root / "functions" / role, f"functions/{role}/")))
+        for role in roles
+    }
     for stale in set(out.glob("*.zip")) - {out / artifact.file for artifact in artifacts.values()}:
         stale.unlink()
     manifest = {role: asdict(artifact) for role, artifact in artifacts.items()}
@@ -77,12 +80,14 @@ def build(root: Path, out: Path) -> dict[str, Artifact]:
 
 
 def read_manifest(folder: Path) -> dict[str, Artifact]:
-    """Return what the last :func:`build` into ``folder`` wrote, by role, or raise a ``UserError`` if there is none."""
+    """Return what the last :func:`build` into ``folder`` wrote, by role, or raise a ``UserError`` if it is not there."""
     path = folder / MANIFEST
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: run `domicile build`, which writes the functions' zips")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    return {role: Artifact(**artifact) for role, artifact in manifest.items()}
+    manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    artifacts = {role: Artifact(**artifact) for role, artifact in manifest.items()}
+    for missing in {path, *(folder / artifact.file for artifact in artifacts.values())}:
+        if not missing.is_file():
+            raise UserError(f"{missing} does not exist: run `domicile build`, which writes the functions' zips")
+    return artifacts
 
 
 def _dependencies(root: Path) -> Path:
@@ -109,10 +114,6 @@ def _library(package: Path) -> dict[str, Path]:
     for name in ("core", "pipeline", "aws"):
         files |= dict(_entries(package / name, f"domicile/{name}/"))
     return files
-
-
-def _function(root: Path, role: str) -> dict[str, Path]:
-    return dict(_entries(root / "functions" / role, f"functions/{role}/"))
 
 
 def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:

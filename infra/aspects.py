@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from constructs import IConstruct
 
 _WITHOUT_RESOURCES = "xray:"  # the only service in use whose actions can't name a resource
+_ROLE_CHARACTERS_MAX = 10_240
+_REFERENCE = re.compile(r"\$\{TfToken\[TOKEN\.\d+\]\}")
+_ACCOUNT = "123456789012"  # the longest that a reference in a policy stands for
 
 
 @jsii.implements(IAspect)
@@ -50,7 +54,15 @@ class Checks:
             case DynamodbTable():
                 encryption = node.server_side_encryption_input
                 yield from self._key("a table", encryption.kms_key_arn if encryption else None)
-            case IamRolePolicy() | CloudwatchEventBusPolicy():
+            case IamRolePolicy():
+                yield from _policy_problems(node.policy_input)
+                size = len(_REFERENCE.sub(_ACCOUNT, node.policy_input or ""))
+                if size > _ROLE_CHARACTERS_MAX:
+                    yield (
+                        f"IAM takes {_ROLE_CHARACTERS_MAX} characters of inline policies, and this one has {size}: "
+                        "a deployment can't have so many tables"
+                    )
+            case CloudwatchEventBusPolicy():
                 yield from _policy_problems(node.policy_input)
 
     def _key(self, what: str, key: str | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from constructs import Construct
 
 from domicile.aws.settings import Settings
+from domicile.core.patterns import stream_filters
 from domicile.deployment import Deployment
 from domicile.naming import RULES, Names
 from infra import backend
@@ -24,7 +25,6 @@ from modules.function import Function
 from modules.function.permissions import InlinePolicies, Permissions
 from modules.queue import Queue
 from modules.replicated_table import ReplicatedTable
-from modules.replicated_table.stream_filters import stream_filters
 
 _TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60}
 _CONCURRENCY_MAX = 10

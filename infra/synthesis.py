@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from cdktf import App
 
 from domicile.deployment import Deployment
+from domicile.errors import UserError
 from infra.artifacts import ROOT, Artifact
 from infra.region_stack import RegionStack
 
@@ -20,13 +22,25 @@ def synthesize(deployment: Deployment, artifacts: Mapping[str, Artifact], dist: 
 
     ``artifacts`` are the functions' zips in ``dist``. The folder is cdktf's: ``CDKTF_OUTDIR`` or ``cdktf.out``, if
     ``out`` is not given. The provider's lock goes beside each stack, so that ``terraform init`` accepts no other.
+    Raises a ``UserError`` that lists what ``infra.aspects`` found wrong; then nothing is written.
     """
     app = App(outdir=str(out) if out else None)
-    stacks = Path(app.outdir, "stacks")
-    for zips_of_the_last_synthesis in stacks.glob("*/assets"):
-        shutil.rmtree(zips_of_the_last_synthesis)
-    names = [RegionStack(app, deployment, region, artifacts, dist).node.id for region in deployment.regions]
-    app.synth()
-    for name in names:
-        shutil.copyfile(ROOT / _LOCK, stacks / name / _LOCK)
+    stacks = [RegionStack(app, deployment, region, artifacts, dist) for region in deployment.regions]
+    folders = [Path(app.outdir, "stacks", stack.node.id) for stack in stacks]
+    for zips in (folder / "assets" for folder in folders):
+        if zips.exists():  # cdktf adds this synthesis's zips to those of the last one
+            shutil.rmtree(zips)
+    _write(app)
+    for folder in folders:
+        shutil.copyfile(ROOT / _LOCK, folder / _LOCK)
     return Path(app.outdir)
+
+
+def _write(app: App) -> None:
+    try:
+        app.synth()
+    except RuntimeError as error:
+        found = re.findall(r"^\[.+\] .+$", str(error), re.MULTILINE)
+        if not found:
+            raise
+        raise UserError("\n".join(found)) from None

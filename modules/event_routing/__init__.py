@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus import CloudwatchEventBus
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEventBusPolicy
@@ -17,7 +16,7 @@ from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from constructs import Construct
 
-from domicile.core.events import CHANGES, EVERYWHERE, FINISHED, SOURCE, Operation
+from domicile.core.patterns import Pattern, rule_patterns
 from domicile.naming import Names
 from modules.policy import Condition, allow, document, trust
 from modules.queue import Queue
@@ -51,14 +50,12 @@ class EventRouting(Construct):
         self._bus = CloudwatchEventBus(self, "bus", name=names.bus)
         self._admit(siblings)
         router = self._router(siblings)
-        here, elsewhere = [names.region], [{"anything-but": [names.region]}]
+        patterns = rule_patterns(names.region, [sibling.region for sibling in siblings])
         for sibling in siblings:
-            outgoing = {"emitter": here, "destination": [sibling.region, *EVERYWHERE]}
-            self._route(f"to-{sibling.region}", {"detail": outgoing}, sibling.bus_arn, role_arn=router.arn)
-        changes = {"emitter": elsewhere, "destination": [names.region, *EVERYWHERE]}
-        self._route("inbox", {"detail-type": [CHANGES], "detail": changes}, inbox.arn)
-        moved = {"emitter": elsewhere, "destination": here, "operation": [Operation.MOVE.value]}
-        self._route("receipts", {"detail-type": [FINISHED], "detail": moved}, receipts.arn)
+            purpose = f"to-{sibling.region}"
+            self._route(purpose, patterns[purpose], sibling.bus_arn, role_arn=router.arn)
+        self._route("inbox", patterns["inbox"], inbox.arn)
+        self._route("receipts", patterns["receipts"], receipts.arn)
 
     def _admit(self, siblings: Sequence[Names]) -> None:
         """Let the siblings' routers put events on the bus, and nobody else.
@@ -86,13 +83,13 @@ class EventRouting(Construct):
         IamRolePolicy(self, "router-policy", name="work", role=role.name, policy=document([put]))
         return role
 
-    def _route(self, purpose: str, pattern: Mapping[str, Any], target_arn: str, *, role_arn: str | None = None) -> None:
+    def _route(self, purpose: str, pattern: Pattern, target_arn: str, *, role_arn: str | None = None) -> None:
         rule = CloudwatchEventRule(
             self,
             f"rule-{purpose}",
             name=self._names.rule(purpose),
             event_bus_name=self._bus.name,
-            event_pattern=to_json({"source": [SOURCE], **pattern}),
+            event_pattern=to_json(pattern),
         )
         CloudwatchEventTarget(
             self,

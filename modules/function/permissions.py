@@ -47,12 +47,18 @@ class Permissions:
 
     def replicator(self) -> InlinePolicies:
         """Apply what arrives in the inbox, read sibling Regions' items that were too large to send, and answer."""
-        originals = [sibling.table_arn(table) for sibling in self.siblings for table in self.tables]
+        elsewhere = [sibling.region for sibling in self.siblings]
+        originals = [self.names.in_region("*").table_arn(table) for table in self.tables]
         return self._policies(
             "replicator",
             allow("ConsumeInbox", _CONSUME, [self.names.queue_arn("inbox")]),
             allow("ApplyChanges", _READ_WRITE, self._tables_and_ledgers()),
-            allow("ReadLargeItems", ["dynamodb:GetItem"], originals),
+            allow(
+                "ReadLargeItems",
+                ["dynamodb:GetItem"],
+                originals,
+                condition={"StringEquals": {"aws:RequestedRegion": elsewhere}},
+            ),
             *self._use_keys("ReadLargeItemsKeys", self.siblings, ["dynamodb"]),
             allow("PutEvents", ["events:PutEvents"], [self.names.bus_arn]),
         )

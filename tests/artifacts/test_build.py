@@ -141,6 +141,14 @@ def test_without_a_manifest_the_error_says_what_to_run(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
+def test_a_zip_that_is_gone_is_built_anew(project: Callable[[str], Path]) -> None:
+    root = project("one")
+    gone = root / "dist" / build(root, root / "dist")["listener"].file
+    gone.unlink()
+    with pytest.raises(UserError, match=rf"{gone.name} does not exist: run `domicile build`"):
+        read_manifest(root / "dist")
+
+
 def test_dependencies_are_installed_once_for_each_lock(project: Callable[[str], Path], pip: Pip) -> None:
     root = project("one")
     build(root, root / "dist")

@@ -36,6 +36,9 @@ _BROKEN: dict[str, Callable[[TerraformStack], object]] = {
     "a policy must name its actions: sqs:* in Queues": lambda stack: IamRolePolicy(
         stack, "broken", role="role", policy=document([allow("Queues", ["sqs:*"], ["arn"])])
     ),
+    "IAM takes 10240 characters of inline policies, and this one has 10": lambda stack: IamRolePolicy(
+        stack, "broken", role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["a" * 10_200])])
+    ),
     "a policy must name its resources: * for sqs:SendMessage in Queues": lambda stack: IamRolePolicy(
         stack, "broken", role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["*"])])
     ),

@@ -9,10 +9,10 @@ import pytest
 
 from domicile.core.change import Change
 from domicile.core.control import Control, Image
+from domicile.core.patterns import stream_filters
 from domicile.core.policy import TablePolicy
 from domicile.core.routing import Kind, classify
 from domicile.core.version import Version
-from modules.replicated_table.stream_filters import stream_filters
 from tests.infra.matching import matches
 from tests.infra.synthesized import Stack
 

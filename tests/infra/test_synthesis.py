@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from domicile.deployment import Deployment
+from domicile.errors import UserError
 from infra.artifacts import ROOT
+from infra.synthesis import synthesize
 from tests.infra.process import python
-from tests.infra.synthesized import DEPLOYMENT, Stack
+from tests.infra.synthesized import DEPLOYMENT, Stack, stand_in_artifacts, synthesize_stand_ins
 
 _SYNTHESIZE = """
 import sys
 from pathlib import Path
 from domicile.deployment import Deployment
-from tests.infra.synthesized import DEPLOYMENT, Stack, synthesize_stand_ins
+from domicile.errors import UserError
+from tests.infra.synthesized import DEPLOYMENT, Stack, stand_in_artifacts, synthesize_stand_ins, synthesize_stand_ins
 synthesize_stand_ins(Deployment.load(DEPLOYMENT), Path(sys.argv[1]))
 """
 
@@ -32,6 +36,16 @@ def test_another_process_with_another_hash_seed_writes_the_same_bytes(
     process = python("-c", _SYNTHESIZE, str(tmp_path), PYTHONHASHSEED=hash_seed)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
     assert _files(tmp_path / "out" / "stacks") == _files(stacks)
+
+
+def test_a_stack_carries_the_zips_of_its_last_synthesis_alone(deployment: Deployment, tmp_path: Path) -> None:
+    artifacts = stand_in_artifacts(tmp_path)
+    out = tmp_path / "out"
+    synthesize(deployment, artifacts, tmp_path, out)
+    (tmp_path / "listener.zip").write_bytes(b"changed")
+    synthesize(deployment, artifacts, tmp_path, out)
+    zips = [path.read_bytes() for path in out.glob("stacks/harbour-us-east-1/assets/**/listener.zip")]
+    assert zips == [b"changed"]
 
 
 def test_each_stack_has_the_providers_lock_beside_it(stacks: Path) -> None:
@@ -54,6 +68,14 @@ def test_a_deployment_file_that_cannot_be_used_is_the_users_error(tmp_path: Path
     assert process.returncode == 2
     assert "absent.yaml: No such file" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_more_tables_than_a_role_can_name_are_the_users_error(deployment: Deployment, tmp_path: Path) -> None:
+    tables = {f"table-{number}": deployment.tables["tides"] for number in range(60)}
+    with pytest.raises(UserError, match="a deployment can't have so many tables") as error:
+        synthesize_stand_ins(deployment.model_copy(update={"tables": tables}), tmp_path)
+    assert "CDKTF" not in str(error.value)
+    assert not list(tmp_path.rglob("cdk.tf.json"))
 
 
 def test_zips_that_were_not_built_are_the_users_error(tmp_path: Path) -> None:
