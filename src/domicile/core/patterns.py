@@ -1,0 +1,61 @@
+"""What EventBridge and Lambda let through: the bus rules' patterns and the filters of the streams.
+
+Terraform writes them, and the simulator evaluates them: an event that no rule matches reaches nobody in either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from domicile.core.events import CHANGES, EVERYWHERE, FINISHED, SOURCE, Operation
+
+Pattern = dict[str, Any]
+"""An event pattern as JSON has it: each leaf is a list of literals and of ``anything-but`` and ``exists``."""
+
+_ABSENT = [{"exists": False}]
+_WRITE = ["INSERT", "MODIFY"]
+
+
+def rule_patterns(region: str, siblings: Sequence[str]) -> dict[str, Pattern]:
+    """Return the pattern of each rule on a Region's bus, by the rule's purpose.
+
+    ``to-<sibling>`` passes what leaves for that sibling, ``inbox`` the siblings' changes, and ``receipts`` the answers
+    to this Region's moves: a ``put`` is answered for whoever watches the bus, and no rule delivers that.
+    """
+    here, elsewhere = [region], [{"anything-but": [region]}]
+    outgoing = {
+        f"to-{sibling}": {"detail": {"emitter": here, "destination": [sibling, *EVERYWHERE]}} for sibling in siblings
+    }
+    changes = {"emitter": elsewhere, "destination": [region, *EVERYWHERE]}
+    moved = {"emitter": elsewhere, "destination": here, "operation": [Operation.MOVE.value]}
+    incoming = {
+        "inbox": {"detail-type": [CHANGES], "detail": changes},
+        "receipts": {"detail-type": [FINISHED], "detail": moved},
+    }
+    return {purpose: {"source": [SOURCE], **pattern} for purpose, pattern in (outgoing | incoming).items()}
+
+
+def stream_filters(control_attribute: str, writers: Literal["any", "stamped"], region: str) -> list[Pattern]:
+    """Return the patterns of a table's stream records that are worth an invocation; a record passes if one matches.
+
+    The listener would skip what these drop, so they only save cost. What DynamoDB's TTL removes never passes, since
+    every Region expires its own copy; nor does an image that bears the delete mark. Where all writers stamp, a write
+    passes only if it was stamped in this Region or not at all. Filters look at leaves: whether an image bears the mark
+    is whether the mark's ``BOOL`` exists.
+    """
+
+    def image(name: str, **members: Any) -> Pattern:
+        return {name: {control_attribute: {"M": members}}}
+
+    unmarked: Pattern = {"x": {"BOOL": _ABSENT}}
+    removal = {
+        "eventName": ["REMOVE"],
+        "userIdentity": {"type": [*_ABSENT, {"anything-but": ["Service"]}]},
+        "dynamodb": image("OldImage", **unmarked),
+    }
+    if writers == "any":
+        return [removal, {"eventName": _WRITE, "dynamodb": image("NewImage", **unmarked)}]
+    stamped_here = image("NewImage", o={"S": [region]}, **unmarked)
+    unstamped = image("NewImage", v={"S": _ABSENT}, **unmarked)
+    return [removal, {"eventName": _WRITE, "dynamodb": stamped_here}, {"eventName": _WRITE, "dynamodb": unstamped}]
