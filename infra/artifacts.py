@@ -80,13 +80,13 @@ def build(root: Path, out: Path) -> dict[str, Artifact]:
 
 
 def read_manifest(folder: Path) -> dict[str, Artifact]:
-    """Return what the last :func:`build` into ``folder`` wrote, by role, or raise a ``UserError`` if it is not there."""
+    """Return what the last :func:`build` into ``folder`` wrote, by role, or raise a ``UserError`` if it is gone."""
     path = folder / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     artifacts = {role: Artifact(**artifact) for role, artifact in manifest.items()}
-    for missing in {path, *(folder / artifact.file for artifact in artifacts.values())}:
-        if not missing.is_file():
-            raise UserError(f"{missing} does not exist: run `domicile build`, which writes the functions' zips")
+    for needed in (path, *(folder / artifact.file for artifact in artifacts.values())):
+        if not needed.is_file():
+            raise UserError(f"{needed} does not exist: run `domicile build`, which writes the functions' zips")
     return artifacts
 
 
