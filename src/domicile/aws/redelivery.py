@@ -10,17 +10,16 @@ from aws_lambda_powertools import Logger
 
 from domicile.aws.failures import translated
 from domicile.core.errors import DomicileError
+from domicile.pipeline.batch import delay_s
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-DELAY_S_MAX = 900
-
 logger = Logger(child=True)
 
 
-class Redelivery:
-    """Gives failed messages a visibility timeout by how often they were received: 1 s, 2 s, 4 s, ... 15 minutes.
+class SqsRedelivery:
+    """The port ``Redelivery``: failed messages get a visibility timeout of 1 s, 2 s, 4 s, ... 15 minutes.
 
     Without it each would wait out the queue's own timeout, which must exceed the function's by far.
     """
@@ -44,8 +43,3 @@ class Redelivery:
                     )
             except DomicileError as error:
                 logger.warning("not_postponed", reason=str(error))
-
-
-def delay_s(received: int) -> int:
-    """Return the delay before the next delivery of a message that was received ``received`` times."""
-    return int(min(2 ** min(received - 1, 10), DELAY_S_MAX))

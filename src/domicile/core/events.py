@@ -2,9 +2,9 @@
 
 An entry's detail is a JSON object. ``emitter`` is the Region that puts it and ``destination`` a list of Regions or
 ``["*"]``: the bus rules match these two. Changes of one destination are packed together up to one billing chunk. A
-change above the chunk travels alone and compressed (``gzip``, base64). One that is too large even then travels as a
-claim check, without its image: the replicator reads it where it is still whole. A stub never does, because reading it
-would carry the full image out of its home: a minimal stub goes instead.
+change above the chunk, or with a character that SQS does not keep, travels alone and compressed (``gzip``, base64).
+One that is too large even then travels as a claim check, without its image: the replicator reads it where it is still
+whole. A stub never does, because reading it would carry the full image out of its home: a minimal stub goes instead.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,14 +29,27 @@ CHANGES = "changes"
 FINISHED = "finished"
 EVERYWHERE = ("*",)
 
-CHUNK_BYTES_MAX = 63 * 1024
-"""EventBridge bills each 64 KB of an entry as one event; the detail's head needs the rest."""
-DETAIL_BYTES_MAX = 240 * 1024
-"""The limit of an entry and of an SQS message is 256 KB; the envelope that EventBridge adds needs the rest."""
 REQUEST_BYTES_MAX = 250 * 1024
 REQUEST_ENTRIES_MAX = 10
 INFLATED_BYTES_MAX = 8 * 1024 * 1024
 """A compressed body that inflates beyond this is refused: an item has at most 400 KB."""
+# SQS keeps the characters of XML and replaces or refuses others. JSON escapes those below a space, but not these two.
+_LOST_IN_SQS = re.compile("[\ufffe\uffff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How large a change may be to travel in company, and alone.
+
+    EventBridge bills each 64 KB of an entry as one event, and the detail's head needs some of them. The limit of an
+    entry and of an SQS message is 256 KB; the head and the envelope that EventBridge adds need the rest.
+    """
+
+    chunk_bytes_max: int = 63 * 1024
+    packed_bytes_max: int = 239 * 1024
+
+
+LIMITS = Limits()
 
 
 class Operation(Enum):
@@ -168,23 +182,25 @@ class Entry:
         return len(self.detail.encode()) + len(self.detail_type) + len(SOURCE)
 
 
-def pack_mutations(addressed: Sequence[Addressed], emitter: str, authority_of: Mapping[str, str]) -> list[Entry]:
+def pack_mutations(
+    addressed: Sequence[Addressed], emitter: str, authority_of: Mapping[str, str], limits: Limits = LIMITS
+) -> list[Entry]:
     """Pack changes into entries; ``authority_of`` maps a table to the attribute that a minimal stub keeps."""
     entries: list[Entry] = []
     groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
     for position, item in enumerate(addressed):
         text = _dumps(item.mutation.to_json())
-        if len(text.encode()) > CHUNK_BYTES_MAX:
-            entries.append(_large(item, emitter, position, authority_of))
+        if len(text.encode()) > limits.chunk_bytes_max or _LOST_IN_SQS.search(text):
+            entries.append(_alone(item, emitter, position, authority_of, limits.packed_bytes_max))
         else:
             groups.setdefault(item.destination, []).append((position, text))
     for destination, members in groups.items():
-        for group in _chunks(members):
+        for group in _chunks(members, limits.chunk_bytes_max):
             entries.append(_entry(CHANGES, {"emitter": emitter, "destination": list(destination)}, "changes", group))
     return entries
 
 
-def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str) -> list[Entry]:
+def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str, limits: Limits = LIMITS) -> list[Entry]:
     """Pack (origin, receipt) pairs into entries of one origin and one operation each."""
     entries: list[Entry] = []
     groups: dict[tuple[str, Operation], list[tuple[int, str]]] = {}
@@ -192,7 +208,7 @@ def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str) -> list
         groups.setdefault((origin, receipt.operation), []).append((position, _dumps(receipt.to_json())))
     for (origin, operation), members in groups.items():
         head = {"emitter": emitter, "destination": [origin], "operation": operation.value}
-        entries += [_entry(FINISHED, head, "receipts", group) for group in _chunks(members)]
+        entries += [_entry(FINISHED, head, "receipts", group) for group in _chunks(members, limits.chunk_bytes_max)]
     return entries
 
 
@@ -251,12 +267,12 @@ def _entry(detail_type: str, head: dict[str, Any], name: str, group: Sequence[tu
     return Entry(detail_type, detail, tuple(position for position, _ in group))
 
 
-def _chunks(members: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+def _chunks(members: Iterable[tuple[int, str]], bytes_max: int) -> Iterator[list[tuple[int, str]]]:
     group: list[tuple[int, str]] = []
     size = 0
     for position, text in members:
         length = len(text.encode()) + 1
-        if group and size + length > CHUNK_BYTES_MAX:
+        if group and size + length > bytes_max:
             yield group
             group, size = [], 0
         group.append((position, text))
@@ -265,10 +281,12 @@ def _chunks(members: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]
         yield group
 
 
-def _large(item: Addressed, emitter: str, position: int, authority_of: Mapping[str, str]) -> Entry:
+def _alone(
+    item: Addressed, emitter: str, position: int, authority_of: Mapping[str, str], packed_bytes_max: int
+) -> Entry:
     head = {"format": FORMAT, "emitter": emitter, "destination": list(item.destination)}
     packed = gzip.compress(_dumps(item.mutation.to_json()).encode(), mtime=0)
-    if len(packed) * 4 // 3 <= DETAIL_BYTES_MAX - 1024:
+    if len(packed) * 4 // 3 <= packed_bytes_max:
         return Entry(CHANGES, _dumps({**head, "gzip": base64.b64encode(packed).decode()}), (position,))
     mutation = item.mutation
     if mutation.operation is Operation.STUB:

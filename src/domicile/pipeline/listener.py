@@ -244,7 +244,7 @@ class Listener:
         merged = coalesce(list(outgoing.values()))
         policy = self._world.policy.get()
         authority_of = {name: table.authority_attribute for name, table in policy.tables.items()}
-        entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of)
+        entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of, self._world.limits)
         for entry in self._world.publisher.publish(entries):
             for source in (source for member in entry.members for source in merged[member][1]):
                 report.retry(_sequence(records[positions[source]]), "PutEvents")

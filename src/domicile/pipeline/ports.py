@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.core.control import Image
-from domicile.core.events import Entry
+from domicile.core.events import LIMITS, Entry, Limits
 from domicile.core.policy import Policy
 from domicile.core.writes import Write, Written
 
@@ -68,7 +68,7 @@ class World:
     """All that a step may touch.
 
     ``now_ms`` is the wall clock, ``nonce`` gives a short text that never repeats, and ``each`` applies a function to
-    many items (``map``, or a thread pool's).
+    many items (``map``, or a thread pool's). ``limits`` are those of events.
     """
 
     region: str
@@ -81,3 +81,4 @@ class World:
     now_ms: Callable[[], int]
     nonce: Callable[[], str]
     each: Callable[..., Iterable[Any]] = map
+    limits: Limits = LIMITS

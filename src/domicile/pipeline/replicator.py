@@ -62,7 +62,7 @@ class Replicator:
         stubs = [(done.message_id, done.stub) for done in work if done.stub is not None]
         self._publish(
             [message_id for message_id, _ in receipts],
-            pack_receipts([receipt for _, receipt in receipts], self._world.region),
+            pack_receipts([receipt for _, receipt in receipts], self._world.region, self._world.limits),
             report,
         )
         if stubs:
@@ -70,7 +70,7 @@ class Replicator:
             authority_of = {name: table.authority_attribute for name, table in tables.items()}
             self._publish(
                 [message_id for message_id, _ in stubs],
-                pack_mutations([stub for _, stub in stubs], self._world.region, authority_of),
+                pack_mutations([stub for _, stub in stubs], self._world.region, authority_of, self._world.limits),
                 report,
             )
         return report
