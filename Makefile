@@ -40,6 +40,13 @@ lock: $(READY) ## Lock the requirements anew (versions and hashes, for every pla
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade requirements/dev.in -o requirements/dev.txt
 
+# The CLI is some 400 MB of packages, which npx keeps in its own cache. Its Terraform state goes with the folder.
+cdktf-deploy-local: build ## Deploy with cdktf-cli, as a user of it would, to a local AWS
+	@command -v npx >/dev/null || { echo "npx is missing: install Node.js >= 20 with npm." >&2; exit 2; }
+	@rm -rf .domicile/cdktf-cli
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 $(BIN)/domicile local run -- \
+		npx --yes cdktf-cli@0.21.0 deploy '*' --auto-approve --output .domicile/cdktf-cli
+
 clean: ## Remove everything that was built or installed here
 	@rm -rf .venv .domicile cdktf.out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

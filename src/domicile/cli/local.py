@@ -34,6 +34,17 @@ def up(
     _show(api.up(file, port, progress()), as_json)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the local AWS listens, on 127.0.0.1.")] = 4566,
+) -> None:
+    """Run a command against a local AWS that is empty, and exit as it does."""
+    from domicile.local import api
+
+    raise typer.Exit(api.run(command, port, progress()))
+
+
 @app.command()
 def status(as_json: Json = False) -> None:
     """Say what runs, and how to reach it."""

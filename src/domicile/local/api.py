@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +22,10 @@ from typing import Any
 from domicile import secrets
 from domicile.deployment import Deployment
 from domicile.errors import UserError
-from domicile.local.account import ACCESS_KEY, SECRET_KEY, client
+from domicile.local.account import ACCESS_KEY, SECRET_KEY, client, client_environment
 from domicile.local.canary import replicate_canaries
 from domicile.local.errors import LocalError
+from domicile.local.providers import cli_configuration
 from domicile.local.state import StateFolder, tail
 from domicile.local.terraform import Stacks, find_terraform
 from domicile.naming import Names
@@ -56,11 +57,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     state = state_folder(root)
     deployment = Deployment.load(deployment_file)
     terraform = find_terraform()
-    if state.server_pid() is not None:
-        raise LocalError(f"the local AWS of {state.folder} is running; `domicile local down` stops it")
-    _check_free(port)
-    state.clean()
-    state.logs.mkdir(parents=True, exist_ok=True)
+    _check_stopped(state, port)
     names = Names(deployment.name, region="", account="")
     local_aws = LocalAws(
         endpoint=f"http://127.0.0.1:{port}",
@@ -91,6 +88,29 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     return local_aws
 
 
+def run(command: Sequence[str], port: int, progress: Progress) -> int:
+    """Run a command of the user's against a local AWS that is empty, and return its exit code.
+
+    The command inherits the user's environment but for what could lead it, or a Terraform that it starts, to a real
+    account. The local AWS is stopped afterwards.
+    """
+    root = find_root(Path.cwd())
+    state = state_folder(root)
+    _check_stopped(state, port)
+    with progress.step("Start the local AWS"):
+        _start(state, port)
+    try:
+        configuration = state.folder / "terraform.rc"
+        configuration.write_text(cli_configuration(root, os.environ), encoding="utf-8")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+        bound = {**client_environment(f"http://127.0.0.1:{port}"), "TF_CLI_CONFIG_FILE": str(configuration)}
+        return subprocess.run(command, env={**inherited, **bound}, check=False).returncode  # noqa: S603 - the user's
+    except FileNotFoundError:
+        raise UserError(f"{command[0]} is not a command on the PATH") from None
+    finally:
+        _stop(state, progress)
+
+
 def status() -> LocalAws:
     """Return how to reach the local AWS. Raises :class:`LocalError` if none runs, or if it is still being started."""
     state = state_folder(find_root(Path.cwd()))
@@ -103,11 +123,7 @@ def status() -> LocalAws:
 
 def down(progress: Progress) -> None:
     """Stop the local AWS with all its processes, and remove what it held; its logs are kept."""
-    state = state_folder(find_root(Path.cwd()))
-    with progress.step("Stop the local AWS") as step:
-        if not state.stop_server():
-            step.update("it was not running")
-        state.clean()
+    _stop(state_folder(find_root(Path.cwd())), progress)
 
 
 def faults_add(rule: Mapping[str, object]) -> dict[str, Any]:
@@ -130,6 +146,22 @@ def faults_clear() -> int:
 def state_folder(root: Path) -> StateFolder:
     """Return the state folder of the project with this root."""
     return StateFolder(Path(os.environ.get(STATE_VARIABLE) or root / ".domicile" / "local").resolve())
+
+
+def _check_stopped(state: StateFolder, port: int) -> None:
+    """Make the state folder ready for a start, or raise an error if something runs in it or on the port."""
+    if state.server_pid() is not None:
+        raise LocalError(f"the local AWS of {state.folder} is running; `domicile local down` stops it")
+    _check_free(port)
+    state.clean()
+    state.logs.mkdir(parents=True, exist_ok=True)
+
+
+def _stop(state: StateFolder, progress: Progress) -> None:
+    with progress.step("Stop the local AWS") as step:
+        if not state.stop_server():
+            step.update("it was not running")
+        state.clean()
 
 
 def _check_free(port: int) -> None:
