@@ -98,6 +98,15 @@ def test_a_target_that_is_not_there_is_not_tried_again(plane: Plane) -> None:
     assert "RETRY_ATTEMPTS" not in told
 
 
+def test_a_message_that_a_queue_refuses_is_not_tried_again(plane: Plane) -> None:
+    dead_url, dead_arn = plane.queue()
+    _, arn = plane.queue(MaximumMessageSize="1024")
+    plane.put_event(plane.rule(arn, DeadLetterConfig={"Arn": dead_arn}), json.dumps({"text": "x" * 1024}))
+    told = _attributes(eventually(lambda: plane.receive(dead_url))[0])
+    assert told["ERROR_CODE"] == "INVALID_PARAMETER"
+    assert "RETRY_ATTEMPTS" not in told
+
+
 def test_a_queue_target_is_tried_again(faults: Plane) -> None:
     url, arn = faults.queue()
     faults.own("POST", "/_domicile/faults", {"service": "sqs", "operation": "SendMessage", "status": 500, "times": 1})

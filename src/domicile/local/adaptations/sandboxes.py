@@ -168,12 +168,13 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         if self._proc is not None and self._proc.poll() is None:
             return {}
         self._spawn()
-        return self._await(log, _INIT_TIMEOUT_S)
+        # Lambda allows ten seconds, and then once more the function's own timeout.
+        return self._await(log, _INIT_TIMEOUT_S + self.config.get("Timeout", 3))
 
     def _spawn(self) -> None:
         self._close()
         code = self._files.unpacked(self.code_zip)
-        answers, answers_there = os.pipe()
+        self._answers_fd, answers_there = os.pipe()
         process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
             [
                 *(sys.executable, "-I", "-S", "-X", f"pycache_prefix={self._files.folder / 'bytecode'}"),
@@ -192,7 +193,7 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         self._log_fd = cast("IO[bytes]", process.stdout).fileno()
         os.set_blocking(self._log_fd, False)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(answers, selectors.EVENT_READ, "answers")
+        self._selector.register(self._answers_fd, selectors.EVENT_READ, "answer")
         self._selector.register(self._log_fd, selectors.EVENT_READ, "log")
 
     def _await(self, log: bytearray, timeout_s: float) -> dict[str, Any]:
@@ -201,28 +202,21 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         answer = bytearray()
         deadline = time.monotonic() + timeout_s
         while not answer.endswith(b"\n"):
-            ready = self._selector.select(max(0.0, deadline - time.monotonic()))
+            ready = {key.data for key, _ in self._selector.select(max(0.0, deadline - time.monotonic()))}
             if not ready:
                 return self._ended("Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds")
-            for key, _ in ready:
-                chunk = os.read(key.fd, _CHUNK_BYTES)
-                (answer if key.data == "answers" else log).extend(chunk)
-                if not chunk and key.data == "answers":
-                    self._drain(log)
-                    return self._ended("Runtime.ExitError", "Runtime exited without providing a reason")
+            # The log first: what was printed before an answer is in the pipe by now.
+            with contextlib.suppress(BlockingIOError):
+                while printed := os.read(self._log_fd, _CHUNK_BYTES):
+                    log.extend(printed)
+            if "answer" in ready:
+                chunk = os.read(self._answers_fd, _CHUNK_BYTES)
                 if not chunk:
-                    self._selector.unregister(key.fd)
-        self._drain(log)
+                    return self._ended("Runtime.ExitError", "Runtime exited without providing a reason")
+                answer.extend(chunk)
         return json.loads(answer)  # type: ignore[no-any-return]
 
-    def _drain(self, log: bytearray) -> None:
-        """Add what was printed before the answer: it is in the pipe by now."""
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._log_fd, _CHUNK_BYTES):
-                log.extend(chunk)
-
     def _ended(self, error_type: str, message: str) -> dict[str, Any]:
-        self._proc.kill()
         lambda_runtime.kill_workers([self])
         return {"error": {"errorType": error_type, "errorMessage": message}}
 
@@ -231,11 +225,9 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
 
     def _close(self) -> None:
         if self._selector is not None:
-            for key in list(self._selector.get_map().values()):
-                if key.data == "answers":
-                    os.close(key.fd)
             self._selector.close()
             self._selector = None
+            os.close(self._answers_fd)
 
     def _environment(self, code: Path) -> dict[str, str]:
         config = self.config
