@@ -27,7 +27,7 @@ from domicile.core.routing import (
 from domicile.core.version import Version, refuse_far_future
 from domicile.core.writes import SameControl, Update
 from domicile.pipeline.apply import Applier
-from domicile.pipeline.guard import guarded, retry
+from domicile.pipeline.guard import guarded, quarantine, retry
 from domicile.pipeline.ports import World
 from domicile.pipeline.report import Count, Report
 
@@ -87,7 +87,7 @@ class Listener:
             try:
                 work.outgoing = self._one(record, change, report)
             except TransientError as error:
-                if self._world.now_ms() - change.at_ms > PATIENCE_MS:
+                if self._is_old(change):
                     raise PatienceExhaustedError(type(error).__name__) from None
                 raise
 
@@ -247,7 +247,15 @@ class Listener:
         entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of, self._world.limits)
         for entry in self._world.publisher.publish(entries):
             for source in (source for member in entry.members for source in merged[member][1]):
-                report.retry(_sequence(records[positions[source]]), "PutEvents")
+                report.add([self._refused(records[positions[source]])])
+
+    def _refused(self, record: Mapping[str, Any]) -> Report:
+        if self._is_old(Change.parse(record)):
+            return quarantine(self._world, STEP, _sequence(record), record, PatienceExhaustedError.reason)
+        return retry(_sequence(record), "PutEvents")
+
+    def _is_old(self, change: Change) -> bool:
+        return self._world.now_ms() - change.at_ms > PATIENCE_MS
 
 
 def _identity(record: Mapping[str, Any]) -> str:
