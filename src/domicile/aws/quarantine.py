@@ -63,8 +63,9 @@ def join(bodies: Iterable[str]) -> list[Any]:
 
 def _bodies(reason: str, step: str, record: Any) -> list[str]:
     head = {"reason": reason, "step": step, "id": uuid.uuid4().hex}
-    whole = json.dumps({**head, "record": record}, ensure_ascii=False)
-    if len(whole.encode()) <= PART_BYTES_MAX:
+    # Escaped to ASCII: SQS refuses some characters that an item may have, and a refused record would be lost.
+    whole = json.dumps({**head, "record": record})
+    if len(whole) <= PART_BYTES_MAX:
         return [whole]
     packed = base64.b64encode(gzip.compress(json.dumps(record).encode(), mtime=0)).decode()
     texts = [packed[start : start + PART_BYTES_MAX] for start in range(0, len(packed), PART_BYTES_MAX)]
