@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import demo, deployment, local, project, secrets
+from domicile.cli import dead_letters, demo, deployment, local, project, quarantine, secrets
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -24,6 +24,8 @@ app.command()(project.build)
 app.command()(demo.demo)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:

@@ -1,11 +1,43 @@
-"""What several commands take."""
+"""What several commands take, and how they say it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domicile.errors import UserError
+
+if TYPE_CHECKING:
+    from domicile.deployment import Deployment
+
 DeploymentFile = Annotated[Path, typer.Option("--file", envvar="DOMICILE_FILE", help="The deployment file.")]
 DEFAULT_FILE = Path("domicile.yaml")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]
+OneRegion = Annotated[str | None, typer.Option("--region", help="Only this Region; each one without it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the plan is carried out.")]
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
+
+def regions_of(file: Path, region: str | None) -> tuple[Deployment, list[str]]:
+    """Return the deployment, and the Regions that a command is about. Raises :class:`UserError` for another one."""
+    from domicile.deployment import Deployment  # noqa: PLC0415  # each start pays only for what it uses
+
+    deployment = Deployment.load(file)
+    if region is None:
+        return deployment, list(deployment.regions)
+    if region not in deployment.regions:
+        raise UserError(f"--region {region}: is not in {file}; accepted: {', '.join(deployment.regions)}")
+    return deployment, [region]
+
+
+def age(seconds: int) -> str:
+    """Return an age in the largest unit that it fills."""
+    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{max(0, seconds)} s"

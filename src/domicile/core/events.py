@@ -212,6 +212,11 @@ def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str, limits:
     return entries
 
 
+def repack_mutation(fields: Any, region: str) -> dict[str, Any]:
+    """Return a ``changes`` detail that brings one change's wire form, as it is, to ``region`` once more."""
+    return {"format": FORMAT, "emitter": region, "destination": [region], "gzip": _deflate(fields)}
+
+
 def unpack_mutations(detail: Any) -> list[dict[str, Any]]:
     """Return the wire forms of a ``changes`` detail; each is read on its own, so that a bad one fails alone."""
     if _format(detail) == FORMAT and "gzip" in detail:
@@ -285,9 +290,9 @@ def _alone(
     item: Addressed, emitter: str, position: int, authority_of: Mapping[str, str], packed_bytes_max: int
 ) -> Entry:
     head = {"format": FORMAT, "emitter": emitter, "destination": list(item.destination)}
-    packed = gzip.compress(_dumps(item.mutation.to_json()).encode(), mtime=0)
-    if len(packed) * 4 // 3 <= packed_bytes_max:
-        return Entry(CHANGES, _dumps({**head, "gzip": base64.b64encode(packed).decode()}), (position,))
+    packed = _deflate(item.mutation.to_json())
+    if len(packed) <= packed_bytes_max:
+        return Entry(CHANGES, _dumps({**head, "gzip": packed}), (position,))
     mutation = item.mutation
     if mutation.operation is Operation.STUB:
         kept = {*mutation.key, authority_of[mutation.table]}
@@ -296,6 +301,10 @@ def _alone(
     else:
         mutation = replace(mutation, image=None, claim=True)
     return Entry(CHANGES, _dumps({**head, "changes": [mutation.to_json()]}), (position,))
+
+
+def _deflate(fields: Any) -> str:
+    return base64.b64encode(gzip.compress(_dumps(fields).encode(), mtime=0)).decode()
 
 
 def _inflate(text: Any) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""``domicile dead-letters``: what was tried until it was given up, by Region."""
+# ruff: noqa: PLC0415  # imports stand in the commands, so that each start pays only for what it uses
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domicile.cli.options import DEFAULT_FILE, DeploymentFile, DryRun, Json, OneRegion, Yes, regions_of
+from domicile.errors import OperationError
+
+if TYPE_CHECKING:
+    from domicile.dead_letters import DeadLetters
+
+app = typer.Typer(no_args_is_help=True, help="The messages and events that were tried until they were given up.")
+
+
+@app.command("list")
+def show(file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, as_json: Json = False) -> None:
+    """Count the messages in each dead-letter queue."""
+    found = _counts(_open(file, region))
+    if as_json:
+        typer.echo(json.dumps([{"region": name, "queue": role, "messages": n} for (name, role), n in found.items()]))
+        return
+    for (name, role), count in found.items():
+        typer.echo(f"{name}  {role}  {count} messages")
+    if not found:
+        typer.echo("the dead-letter queues are empty")
+
+
+@app.command()
+def redrive(
+    file: DeploymentFile = DEFAULT_FILE,
+    region: OneRegion = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many events a bus gets again, at most.")] = 1000,
+    *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Bring the messages back to work: those of queues to their queue, events to their bus."""
+    from domicile.dead_letters import LOST_HERE
+
+    dead_letters = _open(file, region)
+    found = _counts(dead_letters)
+    for (name, role), count in found.items():
+        action = f"keep: {LOST_HERE}" if role == "stream-dlq" else "bring back"
+        typer.echo(f"{name}  {role}  {count} messages  {action}")
+    chosen = [place for place in found if place[1] != "stream-dlq"]
+    if chosen and not dry_run and (yes or typer.confirm("Do it?", err=True)):
+        for name, role in chosen:
+            typer.echo(f"{name}  {role}  {dead_letters[name].redrive(role, limit)}")
+    if not found:
+        typer.echo("nothing to do")
+    elif not dry_run and len(chosen) < len(found):
+        raise OperationError("some messages can't be brought back, see above")
+
+
+def _counts(dead_letters: dict[str, DeadLetters]) -> dict[tuple[str, str], int]:
+    from domicile.dead_letters import ROLES
+
+    counts = {(name, role): queues.count(role) for name, queues in dead_letters.items() for role in ROLES}
+    return {place: count for place, count in counts.items() if count}
+
+
+def _open(file: Path, region: str | None) -> dict[str, DeadLetters]:
+    import boto3
+
+    from domicile.dead_letters import DeadLetters
+    from domicile.naming import Names
+
+    deployment, regions = regions_of(file, region)
+    return {
+        name: DeadLetters(
+            Names(deployment.name, name, account=""),
+            boto3.client("sqs", region_name=name),
+            boto3.client("events", region_name=name),
+        )
+        for name in regions
+    }

@@ -1,0 +1,104 @@
+"""The dead-letter queues: what waits in them, and how it gets back to work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domicile.aws.failures import code_of
+from domicile.errors import OperationError
+from domicile.naming import Names
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+HOLD_S = 60
+WAIT_S = 1
+ROLES = ("inbox-dlq", "receipts-dlq", "bus-dlq", "stream-dlq")
+_MOVABLE = ("inbox-dlq", "receipts-dlq")
+LOST_HERE = (
+    "its messages only name records of the stream (shard and sequence numbers), so there is nothing to hand back; "
+    "see docs/runbooks/quarantine.md"
+)
+
+
+class DeadLetters:
+    """The dead-letter queues of one Region, over clients of that Region."""
+
+    def __init__(self, names: Names, sqs: SQSClient, events: EventBridgeClient) -> None:
+        self._names = names
+        self._sqs = sqs
+        self._events = events
+
+    def count(self, role: str) -> int:
+        """Return about how many messages a queue holds."""
+        with self._reported(role, "can't be read"):
+            attributes = self._sqs.get_queue_attributes(
+                QueueUrl=self._url(role), AttributeNames=["ApproximateNumberOfMessages"]
+            )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"])
+
+    def redrive(self, role: str, limit: int) -> str:
+        """Bring a queue's messages back to work, and say what was done.
+
+        SQS itself moves what a queue gave up, all of it, in the background. It does not do so for a bus: its events, at
+        most ``limit`` now, are put on the bus again, whose rules know them by their emitter and destination.
+        """
+        if role in _MOVABLE:
+            with self._reported(role, "was not redriven"):
+                arn = self._sqs.get_queue_attributes(QueueUrl=self._url(role), AttributeNames=["QueueArn"])
+                self._sqs.start_message_move_task(SourceArn=arn["Attributes"]["QueueArn"])
+            return "SQS moves the messages back"
+        if role == "bus-dlq":
+            return f"{self._put_again(role, limit)} events are on the bus again"
+        raise OperationError(f"{self._names.region}: {role}: {LOST_HERE}")
+
+    def _put_again(self, role: str, limit: int) -> int:
+        count = 0
+        while count < limit:
+            with self._reported(role, f"was not redriven after {count} events"):
+                messages = self._sqs.receive_message(
+                    QueueUrl=self._url(role),
+                    MaxNumberOfMessages=min(10, limit - count),
+                    VisibilityTimeout=HOLD_S,
+                    WaitTimeSeconds=WAIT_S,
+                ).get("Messages", [])
+                if not messages:
+                    break
+                for message in messages:
+                    self._put(json.loads(message["Body"]))
+                    self._sqs.delete_message(QueueUrl=self._url(role), ReceiptHandle=message["ReceiptHandle"])
+                    count += 1
+        return count
+
+    def _put(self, event: dict[str, object]) -> None:
+        answer = self._events.put_events(
+            Entries=[
+                {
+                    "Source": str(event["source"]),
+                    "DetailType": str(event["detail-type"]),
+                    "Detail": json.dumps(event["detail"], ensure_ascii=False),
+                    "EventBusName": self._names.bus,
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            code = answer["Entries"][0].get("ErrorCode")
+            raise OperationError(f"{self._names.region}: the bus did not take an event: {code}")
+
+    def _url(self, role: str) -> str:
+        return self._sqs.get_queue_url(QueueName=self._names.queue(role))["QueueUrl"]
+
+    @contextmanager
+    def _reported(self, role: str, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise OperationError(f"{self._names.region}: {role}: {what}: {code_of(error)}") from None
+        except BotoCoreError as error:
+            raise OperationError(f"{self._names.region}: {role}: {what}: {type(error).__name__}") from None
