@@ -328,3 +328,18 @@ def failing(*kinds: type, times: int = 1) -> Callable[[Write], None]:
             raise TransientError("ThrottlingException")
 
     return before
+
+
+class Crash(BaseException):
+    """The function dies; no handler of exceptions may see it."""
+
+
+def crashing(number: int) -> Callable[[Write], None]:
+    """Let the function die before the write of this number, counted from 0."""
+    numbers = itertools.count()
+
+    def before(_: Write) -> None:
+        if next(numbers) == number:
+            raise Crash
+
+    return before
