@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,9 +38,10 @@ class _Deployment:
         assert self.process.returncode == 0, said
 
     def down(self) -> None:
-        """Stop it, wherever it is."""
-        self.process.terminate()
-        self.process.wait(30)
+        """Stop it, however far it is: what is being started with all its Terraforms, as Ctrl-C would."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.communicate(timeout=_UP_DEADLINE_S)
         down = self._domicile("down")
         _, said = down.communicate(timeout=60)
         assert down.returncode == 0, said
@@ -51,6 +53,7 @@ class _Deployment:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
 

@@ -26,6 +26,8 @@ from tests.local.plane import HERE, THERE, Plane
         ({"service": "sqs", "latency_ms": -1}, "latency_ms: "),
         ({"service": "sqs"}, "no effect"),
         ({"service": "sqs", "status": 99, "times": 0}, "status: .*; times: "),
+        ({"service": "sqs", "operation": "SendMessageBatch", "code": "X", "partial": True}, "partial: "),
+        ({"service": "events", "operation": "PutEvents", "latency_ms": 5, "partial": True}, "partial: "),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_refused_with_each_reason(rule: dict[str, Any], problem: str) -> None:
@@ -138,3 +140,13 @@ def test_a_bad_rule_and_an_unknown_path_are_told(plane: Plane) -> None:
 def test_trace_segments_are_accepted(plane: Plane) -> None:
     answer = plane.client("xray").put_trace_segments(TraceSegmentDocuments=["{}"])
     assert answer["UnprocessedTraceSegments"] == []
+
+
+def test_a_partial_rule_refuses_single_entries_of_put_events(faults: Plane) -> None:
+    rule = {"service": "events", "operation": "PutEvents", "region": HERE, "code": "ThrottlingException"}
+    assert faults.own("POST", "/_domicile/faults", {**rule, "partial": True, "times": 1})[0] == 201
+    entry = {"Source": "test", "DetailType": "test", "Detail": "{}"}
+    answer = faults.client("events").put_events(Entries=[entry, entry])
+    assert answer["FailedEntryCount"] == 1
+    assert answer["Entries"][0]["ErrorCode"] == "ThrottlingException"
+    assert "EventId" in answer["Entries"][1]

@@ -98,6 +98,8 @@ def test_a_handler_that_takes_too_long_is_ended_and_the_next_call_works(plane: P
     function = plane.function(source, Timeout=1)
     assert plane.invoke(function, 30)["Payload"]["errorType"] == "Sandbox.Timedout"
     assert plane.invoke(function, 0)["Payload"] == "done"
+    chatty = plane.function("def handler(event, context):\n    while True: print('x' * 1000)", Timeout=1)
+    assert plane.invoke(chatty)["Payload"]["errorType"] == "Sandbox.Timedout"
 
 
 def test_the_context_and_an_event_of_any_type(plane: Plane) -> None:

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,6 +113,34 @@ def test_down_stops_the_server_and_its_sandboxes_and_keeps_the_logs(folder: Stat
     assert [path.name for path in folder.folder.iterdir()] == ["logs"]
     assert folder.server_log.read_text() == "a line"
     api.down(progress())
+
+
+BUSY = """
+import os, time
+
+def handler(event, context):
+    open(f"{os.environ['PIDS']}/{os.getpid()}", "w").close()
+    time.sleep(60)
+"""
+
+
+def test_invocations_that_run_do_not_hold_up_the_end(folder: StateFolder, tmp_path: Path) -> None:
+    port, pids = free_port(), tmp_path / "pids"
+    pids.mkdir()
+    server = start_server(folder.folder, port)
+    plane = Plane(port)
+    function = plane.function(BUSY, Timeout=60, Environment={"Variables": {"PIDS": str(pids)}})
+    queue, arn = plane.queue(VisibilityTimeout="60")
+    plane.map(function, arn)
+    plane.client("sqs").send_message(QueueUrl=queue, MessageBody="m")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(plane.invoke, function)
+        sandboxes = eventually(lambda: [int(path.name) for path in pids.iterdir()], lambda found: len(found) == 2)
+        started = time.monotonic()
+        api.down(progress())
+        assert time.monotonic() - started < 8
+    assert server.wait(1) == 0
+    eventually(lambda: not any(map(_alive, sandboxes)))
 
 
 def test_a_server_that_hangs_is_ended_with_its_sandboxes(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     state = state_folder(root)
     deployment = Deployment.load(deployment_file)
     terraform = find_terraform()
-    _check_stopped(state, port)
+    _make_ready(state, port)
     names = Names(deployment.name, region="", account="")
     local_aws = LocalAws(
         endpoint=f"http://127.0.0.1:{port}",
@@ -96,7 +96,7 @@ def run(command: Sequence[str], port: int, progress: Progress) -> int:
     """
     root = find_root(Path.cwd())
     state = state_folder(root)
-    _check_stopped(state, port)
+    _make_ready(state, port)
     with progress.step("Start the local AWS"):
         _start(state, port)
     try:
@@ -148,8 +148,8 @@ def state_folder(root: Path) -> StateFolder:
     return StateFolder(Path(os.environ.get(STATE_VARIABLE) or root / ".domicile" / "local").resolve())
 
 
-def _check_stopped(state: StateFolder, port: int) -> None:
-    """Make the state folder ready for a start, or raise an error if something runs in it or on the port."""
+def _make_ready(state: StateFolder, port: int) -> None:
+    """Empty the state folder for a start, or raise an error if something runs in it or on the port."""
     if state.server_pid() is not None:
         raise LocalError(f"the local AWS of {state.folder} is running; `domicile local down` stops it")
     _check_free(port)

@@ -40,7 +40,7 @@ class FaultRule(BaseModel, extra="forbid"):
     """Calls of ``service`` (of one ``operation``, in one ``region``, or all) get an error, a wait, or both.
 
     ``code`` and ``status`` follow from each other where one is not given. ``times`` is how many calls the rule takes
-    (None: no end).
+    (None: no end). ``partial``: PutEvents succeeds, and each of its entries is a call of its own that can be refused.
     """
 
     service: Literal["appconfigdata", "dynamodb", "events", "kms", "lambda", "secretsmanager", "sqs"]
@@ -51,6 +51,7 @@ class FaultRule(BaseModel, extra="forbid"):
     latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     times: Annotated[int, Field(ge=1)] | None = None
+    partial: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -58,6 +59,8 @@ class FaultRule(BaseModel, extra="forbid"):
             raise ValueError(f"operation: {self.service} has no {self.operation}; accepted: {', '.join(accepted)}")
         if self.code is None and self.status is None and not self.latency_ms:
             raise ValueError("the rule has no effect: give a code, a status or latency_ms")
+        if self.partial and (self.operation != "PutEvents" or self.code is None or self.latency_ms):
+            raise ValueError("partial: only the entries of PutEvents are answered one by one, with a code and no wait")
         if self.status is None and self.code is not None:
             self.status = _STATUS_BY_CODE.get(self.code, 400)
         elif self.code is None and self.status is not None:
@@ -124,8 +127,8 @@ class Faults:
             self._hits.clear()
             return count
 
-    def strike(self, service: str, operation: str | None, region: str) -> Fault | None:
-        """Return what the first rule that takes this call does to it, and count the hit."""
+    def strike(self, service: str, operation: str | None, region: str, *, partial: bool = False) -> Fault | None:
+        """Return what the first rule that takes this call (``partial``: this entry) does to it, and count the hit."""
         if not self._rules:
             return None
         with self._lock:
@@ -134,6 +137,7 @@ class Faults:
                     rule.service == service
                     and rule.operation in (None, operation)
                     and rule.region in (None, region)
+                    and rule.partial == partial
                     and (rule.times is None or self._hits[rule_id] < rule.times)
                     and random.random() < rule.probability  # noqa: S311 - chance, not a secret
                 ):

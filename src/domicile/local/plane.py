@@ -6,7 +6,6 @@ MiniStack reads its settings from the environment when it is imported; :mod:`dom
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ async def run(port: int, sandbox_files: Path) -> None:
     queue_messages.install()
     redrive.install()
     rule_targets.install(loop, faults)
-    put_events.install()
+    put_events.install(faults)
     bus_policy.install()
     time_to_live.install(loop)
 
@@ -56,7 +55,12 @@ async def run(port: int, sandbox_files: Path) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = _KEEP_ALIVE_S
     config.graceful_timeout = _GRACE_S
-    logging.getLogger("domicile.local").info("serving on %s", config.bind[0])
+
+    async def stop() -> None:
+        await stopped.wait()
+        # First the sandboxes: a request that waits for one would hold up the end.
+        await asyncio.to_thread(lambda_runtime.reset)
+
     served: Any = gateway(app, faults, time_to_live.expire)
-    await serve(served, config, shutdown_trigger=stopped.wait)
+    await serve(served, config, shutdown_trigger=stop)
     lambda_runtime.reset()

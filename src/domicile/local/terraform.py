@@ -10,11 +10,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,6 +60,44 @@ def _environment() -> dict[str, str]:
     return {**passed_on, "NO_PROXY": no_proxy, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
 
 
+class _Processes:
+    """Terraform's processes, which can be ended all at once.
+
+    Each leads a process group, which the provider's process is in too. A Terraform that is only interrupted would go
+    on for half a minute, and a killed one would leave its provider behind.
+    """
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[str]] = []
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def start(self, command: list[Path | str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._ended:
+                raise LocalError("interrupted")
+            process = subprocess.Popen(  # noqa: S603 - found on the path
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+            self._started.append(process)
+            return process
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            for process in self._started:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Stacks:
     """The synthesized stacks of a deployment: a folder for each below ``folder``, a log for each in ``logs``."""
@@ -67,6 +106,7 @@ class Stacks:
     folder: Path
     logs: Path
     environment: Mapping[str, str]
+    processes: _Processes = field(default_factory=_Processes)
 
     @classmethod
     def prepare(cls, terraform: Path, folder: Path, logs: Path, root: Path, endpoint: str) -> Stacks:
@@ -94,6 +134,11 @@ class Stacks:
         initializing = threading.Lock()
         with ThreadPoolExecutor(_PROCESSES_MAX) as pool:
             results = [pool.submit(self._apply, name, progress, initializing) for name in self.names]
+            try:
+                wait(results)
+            except BaseException:
+                self.processes.end()
+                raise
         failures = [str(error) for result in results if (error := result.exception()) is not None]
         if failures:
             raise LocalError("\n".join(failures))
@@ -127,16 +172,7 @@ class Stacks:
         step: Step | None = None,
         accept: tuple[int, ...] = (0,),
     ) -> None:
-        process = subprocess.Popen(  # noqa: S603 - found on the path
-            [self.terraform, command, *options],
-            cwd=self.folder / name,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-        )
+        process = self.processes.start([self.terraform, command, *options], self.folder / name, self.environment)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         lines = process.stdout if step is None else _told(process.stdout, step)
         with process:

@@ -6,6 +6,8 @@ request fails.
 
 MiniStack 1.5.33: takes entries of any size and content, and keeps every event that it ever saw in a list that nothing
 reads.
+
+A fault rule can refuse single entries, as a throttled bus does.
 """
 
 from __future__ import annotations
@@ -13,15 +15,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ministack.core.responses import get_region
 from ministack.services import eventbridge
 
 from domicile.local.adaptations import expect_function
+from domicile.local.faults import Faults
 
 _REQUEST_LIMIT_BYTES = 256 * 1024
 _TIME_BYTES = 14
 
 
-def install() -> None:
+def install(faults: Faults) -> None:
     """Put the checks in front of PutEvents."""
     original = expect_function(eventbridge, "_put_events", "data", "allow_aws_source")
     expect_function(eventbridge, "_events_log_list")
@@ -36,7 +40,7 @@ def install() -> None:
             return eventbridge.error_response_json(
                 "ValidationException", "Total size of the entries in the request is over the limit.", 400
             )
-        refusals = [_refusal(entry) for entry in entries]
+        refusals = [_refusal(entry) or _injected(faults) for entry in entries]
         passed = [entry for entry, refusal in zip(entries, refusals, strict=True) if refusal is None]
         status, headers, body = original({**data, "Entries": passed}, allow_aws_source)
         eventbridge._events_log_list().clear()
@@ -53,6 +57,13 @@ def install() -> None:
 def _size_bytes(entry: dict[str, Any]) -> int:
     texts = [entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *entry.get("Resources", [])]
     return sum(len(text.encode()) for text in texts if text) + (_TIME_BYTES if "Time" in entry else 0)
+
+
+def _injected(faults: Faults) -> dict[str, str] | None:
+    fault = faults.strike("events", "PutEvents", get_region(), partial=True)
+    if fault is None or fault.code is None:
+        return None
+    return {"ErrorCode": fault.code, "ErrorMessage": f"Injected fault: {fault.code}"}
 
 
 def _refusal(entry: dict[str, Any]) -> dict[str, str] | None:

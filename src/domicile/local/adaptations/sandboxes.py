@@ -203,7 +203,7 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         deadline = time.monotonic() + timeout_s
         while not answer.endswith(b"\n"):
             ready = {key.data for key, _ in self._selector.select(max(0.0, deadline - time.monotonic()))}
-            if not ready:
+            if "answer" not in ready and time.monotonic() >= deadline:
                 return self._ended("Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds")
             # The log first: what was printed before an answer is in the pipe by now.
             with contextlib.suppress(BlockingIOError):
