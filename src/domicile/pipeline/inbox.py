@@ -21,5 +21,5 @@ def detail_of(message: Message) -> Any:
     """Return the event's detail, or raise :class:`RecordInvalidError`."""
     try:
         return json.loads(message.body)["detail"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordInvalidError(f"not an event ({type(error).__name__})") from None
