@@ -8,7 +8,7 @@ from typing import Any
 
 from domicile.core.anonymize import anonymize
 from domicile.core.control import Control, without
-from domicile.core.errors import PermanentError, TransientError
+from domicile.core.errors import PermanentError, RecordInvalidError, TransientError
 from domicile.core.events import (
     Addressed,
     Entry,
@@ -87,6 +87,9 @@ class Replicator:
     def _one(self, mutation: Mutation, work: _Work, report: Report) -> None:
         policy = self._world.policy.get()
         table = policy.table(mutation.table)
+        if mutation.operation is Operation.MOVE and mutation.home != self._world.region:
+            # The bus rules deliver a move to its home alone. Where they do not, no table here may hold the full image.
+            raise RecordInvalidError("a move to another Region")
         if mutation.claim:
             redeemed = self._redeem(mutation, policy, table)
             if redeemed is None:
