@@ -126,8 +126,9 @@ class Replicator:
     def _redeem(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Mutation | None:
         """Read the image that a claim check names where it was written; None where it was overtaken.
 
-        What is applied is what was read, with the version that was read. A newer version that may not rest here, a stub
-        or an item that is being deleted says that a later change is on its way.
+        What is applied is what was read, with the version that was read. A stub, an item that is being deleted or one
+        that may not rest here says that a later change is on its way. That is also so where the version is the same: an
+        ordinary update keeps it until the origin handles its record, and may have given the item another home.
         """
         image = self._world.peers.get(mutation.origin, table.name, mutation.key)
         if image is None:
@@ -138,9 +139,9 @@ class Replicator:
         if control.is_stub or control.deleting:
             return None
         image = without(image, table.control_attribute)
-        if control.version > mutation.version and policy.home_of(image, table) not in (None, self._world.region):
+        home = policy.home_of(image, table)
+        if home not in (None, self._world.region):
             return None
-        home = mutation.home if control.version == mutation.version else policy.home_of(image, table)
         return replace(
             mutation,
             operation=Operation.PUT if home is None else Operation.MOVE,
