@@ -1,0 +1,127 @@
+"""Claim checks: an image too large for an event is read where it was written, in whatever state it is by then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domicile.core.control import Image
+from domicile.core.errors import TransientError
+from domicile.core.events import Mutation, Operation
+from domicile.core.version import Version
+from domicile.pipeline.report import Count
+from tests.unit.pipeline.region import (
+    EMAIL,
+    HERE,
+    HOME,
+    NOW_MS,
+    OTHER,
+    REDACTED,
+    Region,
+    item,
+    mutation,
+    plain,
+    stamped,
+    stub,
+)
+
+LOW, MID, HIGH = (stamped(NOW_MS - age_ms, HERE) for age_ms in (90_000, 60_000, 30_000))
+LARGE = {"text": {"S": "x" * 10}}
+
+
+def claim(operation: Operation) -> Mutation:
+    home = HOME if operation is Operation.MOVE else None
+    return replace(mutation(operation, item(), MID, home=home), image=None, claim=True)
+
+
+def redeem(found: Image | None, operation: Operation = Operation.MOVE) -> tuple[Region, list[str]]:
+    """Let the home receive a claim check whose origin holds ``found``; return it with the failed messages."""
+    region = Region(HOME)
+    region.peers.items[HERE] = None if found is None else {**found, **LARGE}
+    return region, region.receive(claim(operation)).failed
+
+
+@pytest.mark.parametrize(("authority", "operation"), [("EU", Operation.MOVE), (None, Operation.PUT)])
+def test_the_image_is_applied_with_the_version_that_was_read(authority: str | None, operation: Operation) -> None:
+    region, failed = redeem(item(MID, authority=authority, nonce="7"), operation)
+    assert failed == []
+    assert region.item(item()) == {**item(MID, authority=authority, nonce="n1"), **LARGE}
+    ((origin, receipt),) = region.bus.receipts
+    assert (origin, receipt.operation, receipt.version) == (HERE, operation, MID)
+
+
+def test_the_others_get_the_stub_of_what_was_read() -> None:
+    region, _ = redeem(item(MID, authority="EU"))
+    ((destination, sent),) = region.bus.changes
+    assert (destination, sent.operation, sent.claim) == ((OTHER,), Operation.STUB, False)
+    assert sent.image == {**item(authority="EU"), **LARGE, "email": REDACTED}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [None, stub(MID), stub(HIGH), item(HIGH, deleting=True)],
+    ids=["deleted", "anonymized", "a newer stub", "marked"],
+)
+@pytest.mark.parametrize("operation", [Operation.PUT, Operation.MOVE])
+def test_what_was_overtaken_is_dropped_because_a_later_change_is_on_its_way(
+    found: Image | None, operation: Operation
+) -> None:
+    region, failed = redeem(found, operation)
+    assert (failed, region.item(item()), region.bus.entries, region.quarantine.records) == ([], None, [], [])
+
+
+@pytest.mark.parametrize("found", [item(), item(LOW), item(LOW, deleting=True)], ids=["plain", "lower", "lower mark"])
+def test_an_item_that_its_origin_has_not_stamped_yet_is_read_again_later(found: Image) -> None:
+    region, failed = redeem(found)
+    assert (failed, region.item(item())) == (["m0"], None)
+
+
+def test_an_origin_that_cannot_be_read_is_asked_again_later() -> None:
+    region = Region(HOME)
+    region.peers.error = TransientError("GetItem: ThrottlingException")
+    assert region.receive(claim(Operation.MOVE)).failed == ["m0"]
+
+
+@pytest.mark.parametrize(
+    ("authority", "operation"), [("EU", Operation.MOVE), (None, Operation.PUT)], ids=["localized here", "global"]
+)
+@pytest.mark.parametrize("asked", [Operation.PUT, Operation.MOVE])
+def test_a_newer_version_that_may_rest_here_is_applied_in_its_place(
+    authority: str | None, operation: Operation, asked: Operation
+) -> None:
+    newer = plain(5, region=OTHER)
+    region, _ = redeem(item(newer, authority=authority), asked)
+    assert region.version(item()) == newer
+    ((origin, receipt),) = region.bus.receipts
+    assert (origin, receipt.operation, receipt.version) == (OTHER, operation, newer)
+
+
+@pytest.mark.parametrize("version", [MID, HIGH], ids=["the same version", "a newer version"])
+@pytest.mark.parametrize("operation", [Operation.PUT, Operation.MOVE])
+def test_an_image_that_may_not_rest_here_is_not_applied(version: Version, operation: Operation) -> None:
+    """An ordinary update keeps the version until its record is handled, and may have given the item another home."""
+    region, failed = redeem(item(version, authority="IN"), operation)
+    assert (failed, region.item(item()), region.bus.entries) == ([], None, [])
+
+
+def test_an_image_of_unknown_authority_is_not_applied() -> None:
+    region, _ = redeem(item(MID, authority="CN"))
+    assert region.item(item()) is None
+    assert region.quarantine.reasons == ["unknown_authority"]
+    assert EMAIL["S"] not in str(region.quarantine.records)
+
+
+def test_a_redelivered_claim_check_finds_its_version_there() -> None:
+    region, _ = redeem(item(MID, authority="EU"))
+    report = region.receive(claim(Operation.MOVE))
+    assert report.counts[Count.DUPLICATE] == 1
+    assert [receipt.outcome for _, receipt in region.bus.receipts] == ["applied", "duplicate"]
+
+
+def test_a_move_that_became_global_is_put_and_no_stub_is_sent() -> None:
+    """Its own record follows, with a version of its own."""
+    region, _ = redeem(item(MID))
+    assert region.version(item()) == MID
+    assert region.bus.changes == []
+    assert [receipt.operation for _, receipt in region.bus.receipts] == [Operation.PUT]
