@@ -9,7 +9,7 @@ In DynamoDB JSON it is a map, by default named ``_dom``:
 | ``l`` | the home Region; on a stub only |
 | ``x`` | true; on an item that the replication is deleting |
 | ``n`` | a nonce, new at each application of an image: tells two applications of one version apart |
-| ``p`` | true; on a stub whose other attributes were too large to travel |
+| ``p`` | true; on a stub whose largest attributes did not travel |
 """
 
 from __future__ import annotations

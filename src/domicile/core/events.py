@@ -4,7 +4,8 @@ An entry's detail is a JSON object. ``emitter`` is the Region that puts it and `
 ``["*"]``: the bus rules match these two. Changes of one destination are packed together up to one billing chunk. A
 change above the chunk, or with a character that SQS does not keep, travels alone and compressed (``gzip``, base64).
 One that is too large even then travels as a claim check, without its image: the replicator reads it where it is still
-whole. A stub never does, because reading it would carry the full image out of its home: a minimal stub goes instead.
+whole. A stub never does, because reading it would carry the full image out of its home: it goes without its largest
+attributes instead.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class Operation(Enum):
 class Mutation:
     """One version of one key on its way to other Regions, as the projection that they may hold.
 
-    ``image`` has no control attribute; it is None for a delete and for a ``claim``. ``partial``: a stub reduced to key
-    and authority.
+    ``image`` has no control attribute; it is None for a delete and for a ``claim``. ``partial``: a stub without
+    its largest attributes.
     """
 
     operation: Operation
@@ -185,7 +186,7 @@ class Entry:
 def pack_mutations(
     addressed: Sequence[Addressed], emitter: str, authority_of: Mapping[str, str], limits: Limits = LIMITS
 ) -> list[Entry]:
-    """Pack changes into entries; ``authority_of`` maps a table to the attribute that a minimal stub keeps."""
+    """Pack changes into entries; ``authority_of`` maps a table to the attribute that every stub keeps."""
     entries: list[Entry] = []
     groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
     for position, item in enumerate(addressed):
@@ -295,12 +296,23 @@ def _alone(
         return Entry(CHANGES, _dumps({**head, "gzip": packed}), (position,))
     mutation = item.mutation
     if mutation.operation is Operation.STUB:
-        kept = {*mutation.key, authority_of[mutation.table]}
-        image = {name: value for name, value in (mutation.image or {}).items() if name in kept}
-        mutation = replace(mutation, image=image, partial=True)
+        names = (*mutation.key, authority_of[mutation.table])
+        mutation = replace(mutation, image=_smallest(mutation.image or {}, names, packed_bytes_max // 2), partial=True)
     else:
         mutation = replace(mutation, image=None, claim=True)
     return Entry(CHANGES, _dumps({**head, "changes": [mutation.to_json()]}), (position,))
+
+
+def _smallest(image: Image, first: Iterable[str], bytes_max: int) -> Image:
+    """Keep the ``first`` attributes and then the smallest: large ones do not fit, and a TTL is a small one."""
+    kept = {name: image[name] for name in first if name in image}
+    size = 0
+    for length, name in sorted((len(_dumps({name: value}).encode()), name) for name, value in image.items()):
+        size += length
+        if size > bytes_max:
+            break
+        kept[name] = image[name]
+    return kept
 
 
 def _deflate(fields: Any) -> str:

@@ -126,9 +126,9 @@ class Replicator:
     def _redeem(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Mutation | None:
         """Read the image that a claim check names where it was written; None where it was overtaken.
 
-        What is applied is what was read, with the version that was read. A stub, an item that is being deleted or one
-        that may not rest here says that a later change is on its way. That is also so where the version is the same: an
-        ordinary update keeps it until the origin handles its record, and may have given the item another home.
+        What is applied is what was read, with the version that was read. The image may be newer than that version: an
+        ordinary update leaves the version as it was until its own record is handled. So the image alone says whether it
+        may rest here. One that may not, a stub or an item that is being deleted says that a later change is on its way.
         """
         image = self._world.peers.get(mutation.origin, table.name, mutation.key)
         if image is None:

@@ -167,7 +167,7 @@ def test_what_is_too_large_even_compressed_is_a_claim_check_without_its_image(op
     assert (mutation.key, mutation.version, mutation.home) == (sent.key, sent.version, sent.home)
 
 
-def test_a_stub_is_never_a_claim_check_but_reduced_to_its_key_and_authority() -> None:
+def test_a_stub_is_never_a_claim_check_but_without_its_largest_attributes() -> None:
     ((_, mutation),) = arrived(pack([change(0, 390_000, operation=Operation.STUB, compressible=False)]))
     assert (mutation.claim, mutation.partial) == (False, True)
     assert mutation.image == {"pk": {"S": "k0"}, AUTHORITY: {"S": "EU"}}
