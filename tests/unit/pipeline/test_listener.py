@@ -113,6 +113,15 @@ def test_a_stamped_write_is_not_written_again() -> None:
     assert region.store.writes == []
 
 
+def test_a_stamped_update_costs_no_read_of_the_ledger() -> None:
+    region = Region()
+    region.seed(item(LOW))
+    reads: list[str] = []
+    region.store.before_get = lambda table, _key: reads.append(table)
+    region.listen(region.put(item(HIGH)))
+    assert (reads, [mutation.version for _, mutation in region.bus.changes]) == ([], [HIGH])
+
+
 def test_a_stamped_insert_below_a_tombstone_is_deleted() -> None:
     region = Region()
     region.seed(item(LOW))
