@@ -225,14 +225,13 @@ def unpack_mutations(detail: Any) -> list[dict[str, Any]]:
     return _members(detail, "changes")
 
 
-def unpack_receipts(detail: Any) -> list[Receipt]:
-    """Read the receipts of a ``finished`` detail."""
+def unpack_receipts(detail: Any) -> tuple[Operation, list[Any]]:
+    """Return the operation of a ``finished`` detail and the wire forms of its receipts; each is read on its own."""
     members = _members(detail, "receipts")
     try:
-        operation = Operation(detail.get("operation"))
+        return Operation(detail.get("operation")), members
     except ValueError:
         raise RecordInvalidError("a finished event without its operation") from None
-    return [Receipt.from_json(member, operation) for member in members]
 
 
 def requests(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
@@ -326,7 +325,7 @@ def _inflate(text: Any) -> dict[str, Any]:
         if inflater.unconsumed_tail:
             raise RecordInvalidError("a compressed change inflates beyond any item's size")
         value = json.loads(data)
-    except (ValueError, TypeError, zlib.error) as error:
+    except (ValueError, TypeError, RecursionError, zlib.error) as error:
         raise RecordInvalidError(f"a compressed change cannot be read ({type(error).__name__})") from None
     if not isinstance(value, dict):
         raise RecordInvalidError("a compressed change is not an object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from domicile.core.anonymize import anonymize, difference
 from domicile.core.control import Control
@@ -28,16 +29,20 @@ class Anonymizer:
     def handle(self, messages: Sequence[Message]) -> Report:
         """Anonymize what the messages say has arrived; ``Report.failed`` holds the ids to be delivered again."""
         report = Report()
-        jobs: list[tuple[Message, Receipt]] = []
+        jobs: list[tuple[Message, Operation, Any]] = []
         for message in messages:
             try:
-                jobs += [(message, receipt) for receipt in unpack_receipts(detail_of(message))]
+                operation, forms = unpack_receipts(detail_of(message))
+                jobs += [(message, operation, fields) for fields in forms]
             except PermanentError as error:
                 report.add([quarantine(self._world, STEP, message.id, message.body, error.reason)])
         return report.add(self._world.each(lambda job: self._guarded(*job), jobs))
 
-    def _guarded(self, message: Message, receipt: Receipt) -> Report:
-        return guarded(self._world, STEP, message.id, message.body, lambda report: self._one(receipt, report))
+    def _guarded(self, message: Message, operation: Operation, fields: Any) -> Report:
+        def action(report: Report) -> None:
+            self._one(Receipt.from_json(fields, operation), report)
+
+        return guarded(self._world, STEP, message.id, message.body, action)
 
     def _one(self, receipt: Receipt, report: Report) -> None:
         """Replace the sensitive attributes and set the home, in one update of exactly the item that was read.

@@ -98,7 +98,8 @@ def test_entries_that_were_written_once_can_still_be_read() -> None:
     details = {name: json.loads(detail) for name, detail in VECTORS["entries"].items()}
     assert [Mutation.from_json(fields) for fields in unpack_mutations(details["changes"])] == [*MUTATIONS.values()]
     assert [Mutation.from_json(fields) for fields in unpack_mutations(details["gzip"])] == [MUTATIONS["move"]]
-    assert unpack_receipts(details["finished"]) == [RECEIPT]
+    operation, forms = unpack_receipts(details["finished"])
+    assert [Receipt.from_json(fields, operation) for fields in forms] == [RECEIPT]
 
 
 @given(mutations())
@@ -167,7 +168,7 @@ def test_a_malformed_change_is_refused_without_being_quoted(fields: Any) -> None
 )
 def test_a_malformed_receipt_is_refused_without_being_quoted(fields: Any) -> None:
     with pytest.raises(RecordInvalidError) as raised:
-        unpack_receipts({"format": 1, "operation": "move", "receipts": [fields]})
+        Receipt.from_json(fields, Operation.MOVE)
     assert CANARY not in str(raised.value)
 
 
@@ -212,6 +213,7 @@ def compressed(data: bytes) -> str:
         base64.b64encode(b"not gzip").decode(),
         compressed(b"not json"),
         compressed(b"[1]"),
+        compressed(b"[" * 100_000),
         compressed(b'{"cut": "off'),
         base64.b64encode(gzip.compress(b"{}")[:-12]).decode(),
         compressed(b'{"text": "' + b"\xff" + b'"}'),

@@ -114,8 +114,13 @@ class Bus:
     @property
     def receipts(self) -> list[tuple[str, Receipt]]:
         """The answers that it took, with the Region that they go to."""
-        details = [json.loads(entry.detail) for entry in self.entries if entry.detail_type == FINISHED]
-        return [(detail["destination"][0], receipt) for detail in details for receipt in unpack_receipts(detail)]
+        found = []
+        for entry in self.entries:
+            if entry.detail_type == FINISHED:
+                detail = json.loads(entry.detail)
+                operation, forms = unpack_receipts(detail)
+                found += [(detail["destination"][0], Receipt.from_json(fields, operation)) for fields in forms]
+        return found
 
 
 @dataclass
