@@ -15,7 +15,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -248,14 +248,18 @@ def requests(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def coalesce(addressed: Sequence[Addressed]) -> list[tuple[Addressed, tuple[int, ...]]]:
+def coalesce(
+    addressed: Sequence[Addressed], partly_replicated: Collection[str] = ()
+) -> list[tuple[Addressed, tuple[int, ...]]]:
     """Keep the greatest version of each key, with the positions of all changes that it stands for.
 
-    Every version reaches every Region in the end, so one that was overtaken before it left need not travel.
+    Every version reaches every Region in the end, so one that was overtaken before it left need not travel. In the
+    tables ``partly_replicated`` the later one may not reach a Region that the earlier must, so all of theirs travel.
     """
-    last: dict[tuple[str, str], tuple[Addressed, tuple[int, ...]]] = {}
+    last: dict[tuple[str, str, int], tuple[Addressed, tuple[int, ...]]] = {}
     for position, item in enumerate(addressed):
-        identity = (item.mutation.table, _dumps(item.mutation.key))
+        table = item.mutation.table
+        identity = (table, _dumps(item.mutation.key), position if table in partly_replicated else 0)
         kept, positions = last.get(identity, (item, ()))
         winner = item if item.mutation.version >= kept.mutation.version else kept
         last[identity] = (winner, (*positions, position))

@@ -109,10 +109,9 @@ class Listener:
         if verdict.kind is Kind.DELETE:
             self._applier.delete(table, change.key, version, region)
             return route_delete(change, version, region)
-        stub_of = self._stub_of(table, report)
-        outgoing = route_write(change, version, region, policy, stub_of)
+        outgoing = route_write(change, version, region, policy, self._stub_of(table, report))
         if verdict.kind is Kind.PLAIN:
-            self._apply_locally(change, version, policy, stub_of)
+            self._apply_locally(change, version, policy)
         elif verdict.old is None:
             self._applier.honour_tombstone(table, change.key, version)
         return outgoing
@@ -136,13 +135,7 @@ class Listener:
 
         return stub_of
 
-    def _apply_locally(
-        self,
-        change: Change,
-        version: Version,
-        policy: Policy,
-        stub_of: Callable[[Image], Image],
-    ) -> None:
+    def _apply_locally(self, change: Change, version: Version, policy: Policy) -> None:
         """Bring this Region's copy to a plain write's version.
 
         Where the item is still as the record left it, it gets the version and nothing else. If it is gone, it comes
@@ -172,34 +165,22 @@ class Listener:
         else:
             overtaken = found is not None and found.version < version
         if overtaken:
-            self._put_back(change, version, policy, found, stub_of)
+            self._put_back(change, version, policy)
         else:
             self._applier.finish_delete(table, change.key, found)
 
-    def _put_back(
-        self,
-        change: Change,
-        version: Version,
-        policy: Policy,
-        found: Control | None,
-        stub_of: Callable[[Image], Image],
-    ) -> None:
-        """Apply a plain write's image over what overtook it; where the copy has become a stub, only its stub."""
+    def _put_back(self, change: Change, version: Version, policy: Policy) -> None:
+        """Apply a plain write's image over what overtook it.
+
+        It is whole, also where its home is elsewhere and the copy had become a stub: the home may have to read it here,
+        and its receipt makes it a stub again.
+        """
         table, region = policy.table(change.table), self._world.region
         image = without(change.new or {}, table.control_attribute)
-        home = policy.home_of(image, table)
-        as_stub = home is not None and home != region and found is not None and found.is_stub
         mutation = Mutation(
-            operation=Operation.STUB if as_stub else Operation.PUT,
-            table=table.name,
-            key=change.key,
-            version=version,
-            origin=region,
-            home=home,
-            image=stub_of(image) if as_stub else image,
+            operation=Operation.PUT, table=table.name, key=change.key, version=version, origin=region, image=image
         )
-        apply = self._applier.stub if as_stub else self._applier.put
-        apply(table, mutation)
+        self._applier.put(table, mutation)
 
     def _stub_write(self, record: Mapping[str, Any], change: Change, table: TablePolicy, report: Report) -> None:
         """Keep an application's write on a moved item for its owner, and anonymize again what it brought."""
@@ -241,8 +222,9 @@ class Listener:
         if not outgoing:
             return
         positions = list(outgoing)
-        merged = coalesce(list(outgoing.values()))
         policy = self._world.policy.get()
+        partly = {name for name, table in policy.tables.items() if not table.stubs_everywhere}
+        merged = coalesce(list(outgoing.values()), partly)
         authority_of = {name: table.authority_attribute for name, table in policy.tables.items()}
         entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of, self._world.limits)
         for entry in self._world.publisher.publish(entries):
