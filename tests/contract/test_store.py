@@ -19,8 +19,8 @@ from domicile.core.control import Control, Image
 from domicile.core.errors import ItemTooLargeError
 from domicile.core.version import Version
 from domicile.core.writes import AbsentOrLower, Below, Condition, Delete, Marked, NotAbove, Put, SameControl, Update
-from domicile.memory import MemoryStore
 from domicile.pipeline.ports import Store
+from domicile.simulator.store import MemoryStore
 
 KEY: Image = {"pk": {"S": "k"}, "sk": {"N": "1"}}
 LOW, MID, HIGH = (Version(ms, plain=False, tie=0, region="us-east-1") for ms in (1, 2, 3))
@@ -55,7 +55,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def memory() -> Iterator[Store]:
-    yield MemoryStore("us-east-1", lambda: 0)
+    yield MemoryStore()
 
 
 def moto() -> Iterator[Store]:

@@ -1,15 +1,11 @@
-"""One Region in memory: a table store with DynamoDB's conditional writes and stream, for tests and simulation.
+"""The tables of one Region in memory, with DynamoDB's conditional writes. It passes the contract tests of the port.
 
-It passes the same contract tests as moto and the local AWS.
+Images are shared, not copied: nobody may change one in place. A test of the simulation watches that nobody does.
 """
 
 from __future__ import annotations
 
-import copy
-import json
-from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from domicile.core.control import Image, Value
 from domicile.core.errors import ItemTooLargeError
@@ -17,77 +13,57 @@ from domicile.core.writes import Delete, Put, Write, Written
 
 ITEM_BYTES_MAX = 400 * 1024
 
+Changed = Callable[[str, Image, Image | None, Image | None, bool], None]
+"""Hears of each change: table, key, the item before and after it, and whether TTL removed it."""
+
+
+def _ignore(_table: str, _key: Image, _before: Image | None, _after: Image | None, _expired: bool) -> None:
+    """Hear of nothing."""
+
 
 class MemoryStore:
-    """The port ``Store``; every write of a table in ``streamed`` appends a record to its stream."""
+    """The port ``Store``."""
 
-    def __init__(self, region: str, now_ms: Callable[[], int], streamed: frozenset[str] = frozenset()) -> None:
-        self.records: deque[dict[str, Any]] = deque()
-        self._region = region
-        self._now_ms = now_ms
-        self._streamed = streamed
-        self._items: dict[tuple[str, str], Image] = {}
-        self._sequence = 0
+    def __init__(self, changed: Changed = _ignore, item_bytes_max: int = ITEM_BYTES_MAX) -> None:
+        self._changed = changed
+        self._item_bytes_max = item_bytes_max
+        self._items: dict[tuple[str, object], Image] = {}
 
     def get(self, table: str, key: Image) -> Image | None:
-        """Return a copy of the item, or None."""
-        return copy.deepcopy(self._items.get(_identity(table, key)))
+        """Return the item, or None."""
+        return self._items.get(_identity(table, key))
 
     def write(self, write: Write) -> Written:
         """Do a conditional write."""
         before = self.get(write.table, write.key)
         if not write.condition.holds(before):
             return Written(False, before)
-        after = _after(write, before)
-        if after is not None and size_bytes({**after, **write.key}) > ITEM_BYTES_MAX:
-            raise ItemTooLargeError(type(write).__name__)
-        self.replace(write.table, write.key, after)
+        self.replace(write.table, write.key, _after(write, before))
         return Written(True, before)
 
-    def replace(self, table: str, key: Image, image: Image | None, *, expired: bool = False) -> dict[str, Any] | None:
-        """Write unconditionally, as ordinary code does, or as TTL does; return the stream record, if there is one."""
-        before = self._items.get(_identity(table, key))
-        if before == image:
-            return None
+    def replace(self, table: str, key: Image, image: Image | None, *, expired: bool = False) -> bool:
+        """Write unconditionally, as ordinary code does, or as TTL does; return whether anything changed."""
+        identity = _identity(table, key)
+        before = self._items.get(identity)
         if image is None:
-            del self._items[_identity(table, key)]
+            self._items.pop(identity, None)
         else:
-            self._items[_identity(table, key)] = copy.deepcopy({**image, **key})
-        if table not in self._streamed:
-            return None
-        record = self._record(table, key, before, image)
-        if expired:
-            record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-        self.records.append(record)
-        return record
+            image = {**image, **key}
+            if size_bytes(image) > self._item_bytes_max:
+                raise ItemTooLargeError("the item is too large")
+            self._items[identity] = image
+        if before == image:
+            return False
+        self._changed(table, key, before, image, expired)
+        return True
 
-    def items(self, table: str) -> list[Image]:
-        """Return copies of all items of a table."""
-        return [copy.deepcopy(item) for (name, _), item in self._items.items() if name == table]
-
-    def _record(self, table: str, key: Image, old: Image | None, new: Image | None) -> dict[str, Any]:
-        self._sequence += 1
-        stream: dict[str, Any] = {
-            "Keys": key,
-            # DynamoDB Streams rounds the time down to the second.
-            "ApproximateCreationDateTime": float(self._now_ms() // 1000),
-            "SequenceNumber": str(self._sequence),
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        }
-        if old is not None:
-            stream["OldImage"] = old
-        if new is not None:
-            stream["NewImage"] = {**new, **key}
-        return {
-            "eventName": "REMOVE" if new is None else "MODIFY" if old is not None else "INSERT",
-            "awsRegion": self._region,
-            "eventSourceARN": f"arn:aws:dynamodb:{self._region}:123456789012:table/{table}/stream/0",
-            "dynamodb": copy.deepcopy(stream),
-        }
+    def items(self, table: str) -> Iterator[Image]:
+        """Return the items of a table."""
+        return (item for (name, _), item in list(self._items.items()) if name == table)
 
 
-def _identity(table: str, key: Image) -> tuple[str, str]:
-    return table, json.dumps(key, sort_keys=True)
+def _identity(table: str, key: Image) -> tuple[str, object]:
+    return table, tuple(sorted((name, *next(iter(value.items()))) for name, value in key.items()))
 
 
 def _after(write: Write, before: Image | None) -> Image | None:

@@ -1,0 +1,250 @@
+"""What must hold of every schedule, judged from its history alone.
+
+| checker | what it demands |
+|---|---|
+| convergence | every Region ends with the image of each key's winner that it may hold |
+| residency | a sensitive value is seen only where it was written and at its home; that of a global item everywhere |
+| no_erasure_before_arrival | a full image becomes a stub only when the home has had that version or a later one |
+| no_lost_write | each write has a version, or was overwritten before; what replaced it is above it; a stub's is kept |
+| no_resurrection | no Region ends with a write below the key's last delete, or one that another write replaced |
+| idempotence | handling every record and message again changes nothing but nonces |
+| bounded_traffic | at most ``2 x Regions`` events for each handling, and none with a version that no application made |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from domicile.simulator.history import CANARY, History, Image, Write, authority, control, is_stub, version, write_id
+
+UNEXPECTED = ("record_invalid", "unexpected_", "permanent", "version_in_future", "item_too_large", "request_invalid")
+
+
+def check(history: History) -> list[str]:
+    """Return what is wrong with a schedule; nothing, if all is well."""
+    return [f"{checker.__name__}: {problem}" for checker in CHECKERS for problem in checker(history)]
+
+
+def convergence(history: History) -> Iterator[str]:
+    """Judge each key's final images by its winner."""
+    for key, images in history.final.items():
+        winner = _winner(history, key)
+        image = winner[1].image if winner is not None else None
+        if image is not None and int(image.get("expires_at", {"N": "99999999999"})["N"]) <= history.ended_at_s:
+            image = None
+        for region, found in images.items():
+            problem = (
+                _unlike(history, winner[0], image, region, found)
+                if winner is not None and image is not None
+                else ("is there" if found is not None else None)
+            )
+            if problem is not None:
+                yield f"{key} in {region} {problem}"
+
+
+def _unlike(history: History, wanted: str, image: Image, region: str, found: Image | None) -> str | None:
+    """Return in what an item differs from what its Region should hold of the winner."""
+    home = history.homes.get(authority(image) or "")
+    entitled = home is None or home == region
+    if not entitled and not history.stubs_everywhere:
+        return None
+    if found is None:
+        return "is missing"
+    if version(found) != wanted:
+        return f"has version {version(found)}, not {wanted}"
+    if (control(found) or {}).get("x"):
+        return "is marked"
+    content = {name: value for name, value in found.items() if name != "_dom"}
+    if entitled:
+        return None if content == image and not is_stub(found) else "is not the full image"
+    members = control(found) or {}
+    if members.get("l", {}).get("S") != home:
+        return "is not the stub of its home"
+    if any(
+        write.void == "stub_write" and write.region == region and write.over_version == wanted
+        for write in history.writes
+    ):
+        return None
+    expected = _stub(history, image)
+    if "p" in members:
+        expected = {name: value for name, value in expected.items() if name in content or name != "body"}
+    return None if content == expected else "is not the anonymized image"
+
+
+def _stub(history: History, image: Image) -> dict[str, Any]:
+    """Return what a Region other than the home may hold of an image."""
+    stub = dict(image)
+    if "email" in stub:
+        if history.strategy == "remove":
+            del stub["email"]
+        elif history.strategy == "hash":
+            text = json.dumps(stub["email"], separators=(",", ":"), ensure_ascii=False)
+            stub["email"] = {"S": hmac.new(history.hash_key, text.encode(), hashlib.sha256).hexdigest()}
+        else:
+            stub["email"] = {"S": "[redacted]"}
+    if "profile" in stub:
+        stub["profile"] = {"M": {"phone": {"S": "[redacted]"}}}
+    return stub
+
+
+def residency(history: History) -> Iterator[str]:
+    """Judge each place where a canary was seen."""
+    allowed: dict[int, set[str]] = {}
+    for write in history.writes:
+        for canary in _canaries(write.image):
+            regions = allowed.setdefault(canary, set())
+            home = history.homes.get(authority(write.image) or "")
+            regions |= (
+                {write.region, home} if home is not None else {write.region} if write.void else {*history.regions}
+            )
+    for (region, canary), place in history.seen.items():
+        if region not in allowed.get(canary, ()):
+            yield f"canary {canary} in {region}: {place}"
+
+
+def no_erasure_before_arrival(history: History) -> Iterator[str]:
+    """Judge each change of a table that turns a full image into a stub.
+
+    What an application wrote at the home counts as arrived. A stub that replaces a stub erases nothing.
+    """
+    greatest: dict[tuple[str, str], str] = {}
+    for change in history.changes:
+        new = version(change.after) or ""
+        if is_stub(change.after) and change.before is not None and not is_stub(change.before):
+            home = (control(change.after) or {})["l"]["S"]
+            if greatest.get((home, change.key), "") < new and not new.endswith(home):
+                yield f"{change.key} in {change.region}: {new} has not reached {home}"
+        at = (change.region, change.key)
+        greatest[at] = max(greatest.get(at, ""), new, version(change.before) or "")
+
+
+def no_lost_write(history: History) -> Iterator[str]:
+    """Judge whether every write had its chance, and nothing was stuck or kept for an unknown reason."""
+    yield from history.stuck
+    for region, reason, _ in history.quarantined:
+        if reason.startswith(UNEXPECTED):
+            yield f"{region} quarantined a record: {reason}"
+    versions = _versions(history)
+    kept = {(region, canary) for region, _, canaries in history.quarantined for canary in canaries}
+    last: dict[tuple[str, str], int] = {}
+    for write in history.writes:
+        if write.void is None and _version_of(write, versions) is not None:
+            last[write.region, write.key] = write.sequence
+    for write in history.writes:
+        mine = _version_of(write, versions)
+        if write.void == "stub_write":
+            if write.id in _canaries(write.image) and (write.region, write.id) not in kept:
+                yield f"write {write.id} on a stub was not kept"
+        elif write.void is None and mine is None and last.get((write.region, write.key), 0) < write.sequence:
+            yield f"write {write.id} never got a version"
+    for below, above in _replaced(history, versions):
+        if (_version_of(below, versions) or "") >= (_version_of(above, versions) or "~"):
+            yield f"write {above.id} replaced write {below.id} and is below it"
+
+
+def no_resurrection(history: History) -> Iterator[str]:
+    """Judge what is there at the end by the key's deletes and by what replaced what."""
+    versions = _versions(history)
+    replaced = {below.id for below, _ in _replaced(history, versions)}
+    for key, images in history.final.items():
+        deletes = [
+            _version_of(write, versions) or "" for write in history.writes if write.key == key and not write.image
+        ]
+        for region, image in images.items():
+            if image is not None and (version(image) or "") < max(deletes, default=""):
+                yield f"{key} in {region} is below its delete"
+            if history.stubs_everywhere and write_id(image) in replaced and not is_stub(image):
+                yield f"{key} in {region} was replaced where it was written"
+
+
+def idempotence(history: History) -> Iterator[str]:
+    """Judge what changed when everything was handled again; nonces may."""
+    for key, images in history.replayed.items():
+        for region, image in images.items():
+            if _visible(image) != _visible(history.final[key][region]):
+                yield f"{key} in {region} changed when everything was handled again"
+
+
+def bounded_traffic(history: History) -> Iterator[str]:
+    """Judge the number of events, and whether each is of a change that an application made.
+
+    A handled change goes to each other Region at most once, and so does its answer: a record gives one change, a
+    message at most an answer and a stub for each of its changes, and a message has no more changes than records gave.
+    """
+    bound = 2 * len(history.regions) * max(1, history.handled)
+    if history.deliveries > bound:
+        yield f"{history.deliveries} deliveries, {bound} allowed"
+    records = {(write.region, write.sequence) for write in history.writes if write.version is None}
+    stamped = {write.version for write in history.writes}
+    for seen in sorted(history.event_versions):
+        plain = _plain(seen)
+        if (plain not in records) if plain is not None else (seen not in stamped):
+            yield f"an event carries {seen}, which no application made"
+
+
+CHECKERS: tuple[Callable[[History], Iterator[str]], ...] = (
+    convergence,
+    residency,
+    no_erasure_before_arrival,
+    no_lost_write,
+    no_resurrection,
+    idempotence,
+    bounded_traffic,
+)
+
+
+def _winner(history: History, key: str) -> tuple[str, Write] | None:
+    """Return the key's greatest version that an application wrote, and its write."""
+    versions = _versions(history)
+    found = [
+        (known, write.id, write)
+        for write in history.writes
+        if write.key == key and write.void is None and (known := _version_of(write, versions)) is not None
+    ]
+    return (max(found)[0], max(found)[2]) if found else None
+
+
+def _versions(history: History) -> dict[tuple[str, int], str]:
+    """Return the greatest version that was seen of each plain write, by Region and sequence number."""
+    found: dict[tuple[str, int], str] = {}
+    for seen in history.versions:
+        plain = _plain(seen)
+        if plain is not None:
+            found[plain] = max(found.get(plain, ""), seen)
+    return found
+
+
+def _replaced(history: History, versions: dict[tuple[str, int], str]) -> Iterator[tuple[Write, Write]]:
+    """Yield pairs of writes whose second replaced the first where it was written, and must be above it.
+
+    A stamped write need not be: its writer may not see that an item's version is not that of its last plain write yet.
+    """
+    by_id = {write.id: write for write in history.writes if write.void is None}
+    for write in by_id.values():
+        below = by_id.get(write.over) if write.over is not None else None
+        if below is not None and (write.version is None or write.over_version == _version_of(below, versions)):
+            yield below, write
+
+
+def _version_of(write: Write, versions: dict[tuple[str, int], str]) -> str | None:
+    return write.version or versions.get((write.region, write.sequence))
+
+
+def _plain(text: str) -> tuple[str, int] | None:
+    """Return the Region and the sequence number of a plain version, None for a stamped one."""
+    _, tie, region = text.split("-", 2)
+    return (region, int(tie[1:])) if tie[0] == "1" else None
+
+
+def _canaries(image: Image | None) -> set[int]:
+    return {int(canary) for canary in CANARY.findall(json.dumps(image))} if image is not None else set()
+
+
+def _visible(image: Image | None) -> Any:
+    if image is None or "_dom" not in image:
+        return image
+    return {**image, "_dom": {name: value for name, value in image["_dom"]["M"].items() if name != "n"}}

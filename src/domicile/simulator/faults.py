@@ -1,0 +1,96 @@
+"""What may go wrong in a schedule."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from domicile.errors import UserError
+
+_OFTEN = ("plain_writers", "deletes", "localized")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """The faults of a schedule, and how its applications write.
+
+    A number without a unit in its name is a probability: of each write, of each call of a function, of each delivery,
+    or of each step of the schedule, as its line says.
+    """
+
+    plain_writers: float = 0.5  # a write is by ordinary code, and knows no versions
+    deletes: float = 0.2  # a write is a delete
+    localized: float = 0.5  # a write has an authority
+    late_authority: float = 0.1  # a localized write has an authority that the map does not know yet
+    expiring: float = 0.1  # a key's items all have a TTL; what has expired may return until its own TTL has passed
+    stub_writes: float = 0.2  # an update that meets a stub is done all the same
+    large: float = 0.1  # a write is too large to travel in company, and perhaps at all
+    keys: int = 2
+
+    skew_ms_max: int = 500  # how far an application's clock may be off, either way
+    service_skew_ms_max: int = 100  # the same for a Region's own clock, which times the stream's records
+
+    crash: float = 0.02  # a function dies, before or after a call
+    pause: float = 0.1  # a function waits at a call while others go on
+    throttle: float = 0.02  # a call fails, and may succeed later
+    lost_answer: float = 0.02  # a write is done, but its answer is lost, and it is sent again
+    lost_response: float = 0.05  # a batch was handled, but its answer is lost, and it is delivered again
+    refuse_entry: float = 0.05  # an entry of PutEvents is refused
+    duplicate: float = 0.1  # an event is delivered twice
+    delay_ms_max: int = 1000  # how long an event takes from one bus to another
+
+    cut_off: float = 0.01  # in a step, a Region is cut off from the others, or comes back
+    table_outage: float = 0.005  # in a step, a Region's tables begin to refuse every call, or stop it
+    policy_outage: float = 0.01  # in a step, AppConfig fails or comes back in a Region
+    policy_garbage: float = 0.01  # in a step, AppConfig begins to give a Region a broken policy, or stops it
+    hours_pass: float = 0.005  # in a step, up to eight hours pass, with few deliveries
+    redrive: float = 0.02  # in a step, a Region's quarantine and dead letters are redriven
+    receives_max: int = 4  # how often a message is received before it is a dead letter
+
+    directory: Literal["everywhere", "origin"] = "everywhere"
+    writers: Literal["any", "stamped"] = "any"  # "stamped" only without plain writers: see the streams' filters
+    strategy: Literal["redact", "remove", "hash"] = "redact"
+
+    @classmethod
+    def drawn(cls, seed: int) -> Faults:
+        """Return the faults of a seed: some are missing and others frequent, for each hides bugs behind it."""
+        chance = random.Random(f"faults {seed}")  # noqa: S311  # a schedule, not a secret
+        usual = cls()
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = getattr(usual, field.name)
+            if isinstance(value, float) and field.name not in _OFTEN:
+                values[field.name] = value * chance.choice([0, 0, 1, 1, 3])
+        values["plain_writers"] = chance.choice([0.0, 0.3, 0.5, 0.8, 1.0])
+        values["deletes"] = chance.choice([0.1, 0.2, 0.4])
+        values["localized"] = chance.choice([0.2, 0.5, 0.8])
+        values["keys"] = chance.choice([1, 1, 2, 3])
+        values["skew_ms_max"] = chance.choice([0, 500, 3000, 60_000])
+        values["service_skew_ms_max"] = chance.choice([0, 100, 1000])
+        values["delay_ms_max"] = chance.choice([50, 1000, 10_000])
+        values["directory"] = chance.choice(["everywhere"] * 7 + ["origin"])
+        values["strategy"] = chance.choice(["redact", "remove", "hash"])
+        if not values["plain_writers"]:
+            values["writers"] = chance.choice(["any", "stamped"])
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: Path) -> Faults:
+        """Read a JSON object of some of the fields; the others keep their defaults."""
+        known = {field.name: type(field.default) for field in fields(cls)}
+        try:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read as JSON ({type(error).__name__})") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: must be an object; accepted keys: {', '.join(known)}")
+        for name, value in values.items():
+            if name not in known:
+                raise UserError(f"{path}: {name}: unknown key; accepted: {', '.join(known)}")
+            accepted = (int, float) if known[name] is float else known[name]
+            if not isinstance(value, accepted) or isinstance(value, bool):
+                raise UserError(f"{path}: {name}: accepted: {known[name].__name__}")
+        return replace(cls(), **values)

@@ -1,0 +1,115 @@
+"""What came of a schedule, as its checkers may know it: what applications wrote, and what observers saw.
+
+Nothing here comes from the inside of the replication. A version is the string that the documented control attribute and
+the events carry; its byte order is the order of versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Image = Mapping[str, Any]
+
+CANARY = re.compile(r"canary([0-9]+)@")
+"""Every sensitive value names the write that brought it: ``canary17@...``."""
+_CANARY_OR_VERSION = re.compile(r"canary([0-9]+)@|([0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One change by an application.
+
+    ``id`` is in the item's attribute ``value``; ``image`` is the whole item after it, without the control attribute, or
+    None for a delete. ``over`` is the write whose item it replaced, and ``over_version`` that item's version.
+    ``version``: a stamped write's own; a plain one's holds the ``sequence`` number of its stream record. ``void``: why
+    it is not replicated, as documented.
+    """
+
+    id: int
+    region: str
+    key: str
+    image: Image | None
+    over: int | None
+    sequence: int
+    version: str | None = None
+    over_version: str | None = None
+    void: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of an item in a Region's table, by whomever."""
+
+    region: str
+    key: str
+    before: Image | None
+    after: Image | None
+
+
+@dataclass
+class History:
+    """One schedule.
+
+    ``homes`` maps an authority to its home Region. ``seen`` maps (Region, canary) to the place where it was first seen
+    there. ``quarantined`` holds Region, reason and canaries of each record. ``handled`` counts records and messages
+    that functions were given, ``deliveries`` the events that went to another Region. ``final`` and ``replayed`` are the
+    items by key and Region at the end, and after everything was handled once more.
+    """
+
+    regions: tuple[str, ...]
+    homes: Mapping[str, str]
+    stubs_everywhere: bool = True
+    strategy: str = "redact"
+    hash_key: bytes = b""
+    writes: list[Write] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    seen: dict[tuple[str, int], str] = field(default_factory=dict)
+    versions: set[str] = field(default_factory=set)
+    event_versions: set[str] = field(default_factory=set)
+    quarantined: list[tuple[str, str, frozenset[int]]] = field(default_factory=list)
+    handled: int = 0
+    deliveries: int = 0
+    stuck: list[str] = field(default_factory=list)
+    final: dict[str, dict[str, Image | None]] = field(default_factory=dict)
+    replayed: dict[str, dict[str, Image | None]] = field(default_factory=dict)
+    ended_at_s: int = 0
+
+    def saw(self, region: str, place: str, text: str) -> None:
+        """Note which canaries and versions a text brought to a place in a Region."""
+        for canary, version in _CANARY_OR_VERSION.findall(text):
+            if version:
+                self.versions.add(version)
+                if place == "event":
+                    self.event_versions.add(version)
+            else:
+                self.seen.setdefault((region, int(canary)), place)
+
+
+def write_id(image: Image | None) -> int | None:
+    """Return the id of the write that an item shows, None where it shows none."""
+    return int(image["value"]["N"]) if image is not None and "value" in image else None
+
+
+def authority(image: Image | None) -> str | None:
+    """Return an item's authority."""
+    return str(image["authority"]["S"]) if image is not None and "authority" in image else None
+
+
+def control(image: Image | None) -> Mapping[str, Any] | None:
+    """Return the members of an item's control attribute."""
+    return image["_dom"]["M"] if image is not None and "_dom" in image else None
+
+
+def version(image: Image | None) -> str | None:
+    """Return an item's version."""
+    members = control(image)
+    return str(members["v"]["S"]) if members is not None else None
+
+
+def is_stub(image: Image | None) -> bool:
+    """Whether the item says that it is the stub of one that lives elsewhere."""
+    members = control(image)
+    return members is not None and "l" in members
