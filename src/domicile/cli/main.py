@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import dead_letters, demo, deployment, local, project, quarantine, secrets
+from domicile.cli import dead_letters, demo, deployment, local, project, quarantine, secrets, simulate
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -22,6 +22,7 @@ app.command()(deployment.schema)
 app.command()(project.synth)
 app.command()(project.build)
 app.command()(demo.demo)
+app.command()(simulate.simulate)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
 app.add_typer(quarantine.app, name="quarantine")
