@@ -18,6 +18,7 @@ from enum import Enum
 
 from domicile.core.change import Change
 from domicile.core.control import Control, Image, without
+from domicile.core.errors import RecordInvalidError
 from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation
 from domicile.core.policy import Policy, TablePolicy
 from domicile.core.version import Version, of_plain_write
@@ -52,8 +53,16 @@ class Ledger:
 
 
 def classify(change: Change, table: TablePolicy, region: str) -> Verdict:
-    """Decide the kind of a change by rules 1 to 4."""
-    old, new = (Control.of(image, table.control_attribute) for image in (change.old, change.new))
+    """Decide the kind of a change by rules 1 to 4.
+
+    Raises :class:`RecordInvalidError` for a malformed control attribute in the new image. In the old one it counts as
+    none: the change that mends or deletes such an item must get through.
+    """
+    new = Control.of(change.new, table.control_attribute)
+    try:
+        old = Control.of(change.old, table.control_attribute)
+    except RecordInvalidError:
+        old = None
 
     def verdict(kind: Kind, reason: str) -> Verdict:
         return Verdict(kind, reason, old, new)

@@ -213,6 +213,23 @@ def test_a_malformed_control_attribute_is_quarantined(written: Image) -> None:
     check_quarantined(region, region.put(written), written, "record_invalid")
 
 
+def test_the_write_that_mends_a_malformed_control_attribute_is_sent_and_stamped() -> None:
+    region = Region()
+    region.seed({**item(), "_dom": {"S": "written by someone else"}})
+    report = region.listen(region.put(item()))
+    assert report.reasons == {}
+    assert [mutation.operation for _, mutation in region.bus.changes] == [Operation.PUT]
+    assert region.control(item()) is not None
+
+
+def test_the_removal_of_an_item_with_a_malformed_control_attribute_is_sent() -> None:
+    region = Region()
+    malformed: Image = {**item(), "_dom": {"S": "written by someone else"}}
+    region.seed(malformed)
+    region.listen(region.remove(malformed))
+    assert [mutation.operation for _, mutation in region.bus.changes] == [Operation.DELETE]
+
+
 def test_a_version_too_far_in_the_future_is_quarantined() -> None:
     region = Region()
     written = item(stamped(AT_MS + AHEAD_MS_MAX + 1))
