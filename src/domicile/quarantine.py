@@ -32,7 +32,7 @@ _BATCH = 10
 _QUEUES = {"replicator": "inbox", "anonymizer": "receipts"}
 _USELESS = {
     "stub_write": "it would be quarantined again; repeat the write in the item's home Region, then discard this",
-    "version_in_future": "it would be quarantined again; write the item again with a right clock, then discard this",
+    "version_in_future": "it would be quarantined again; delete the item there, write it again, then discard this",
 }
 
 
