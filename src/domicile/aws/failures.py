@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from domicile.core.errors import ItemTooLargeError, PermanentError, TransientError
 
 
 class RequestInvalidError(PermanentError):
-    """The service calls the request itself invalid, so that a retry is refused again."""
+    """The service, or already its client, calls the request itself invalid, so that a retry is refused again."""
 
     reason = "request_invalid"
 
@@ -40,5 +40,7 @@ def translated(operation: str) -> Iterator[None]:
         if code == "ValidationException":
             raise RequestInvalidError(f"{operation}: {code}") from None
         raise TransientError(f"{operation}: {code}") from None
+    except ParamValidationError as error:
+        raise RequestInvalidError(f"{operation}: {type(error).__name__}") from None
     except BotoCoreError as error:
         raise TransientError(f"{operation}: {type(error).__name__}") from None
