@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -59,14 +60,17 @@ class DynamoDbStore:
 
 
 class DynamoDbPeers:
-    """The port ``Peers``: one client per Region, made by ``client_of`` on first use."""
+    """The port ``Peers``: one client per Region, made by ``client_of`` on first use, and by one thread at a time."""
 
     def __init__(self, client_of: Callable[[str], DynamoDBClient]) -> None:
         self._store_of = cache(lambda region: DynamoDbStore(client_of(region)))
+        self._lock = Lock()
 
     def get(self, region: str, table: str, key: Image) -> Image | None:
         """Return the item as ``region`` holds it now."""
-        return self._store_of(region).get(table, key)
+        with self._lock:
+            store = self._store_of(region)
+        return store.get(table, key)
 
 
 def _common(write: Write, condition: Expression) -> dict[str, Any]:
