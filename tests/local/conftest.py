@@ -19,6 +19,7 @@ import pytest
 
 from domicile.local import api
 from domicile.local.api import STATE_VARIABLE, LocalAws
+from domicile.local.state import StateFolder
 from tests.local.plane import Plane, free_port, start_server
 
 _UP_DEADLINE_S = 300
@@ -30,7 +31,14 @@ class _Deployment:
 
     def __init__(self, state: Path) -> None:
         self.state = state
-        self.process = self._domicile("up", "--port", str(free_port()), "--json")
+        self.process = subprocess.Popen(  # noqa: S603
+            [Path(sys.executable).with_name("domicile"), "local", "up", "--port", str(free_port()), "--json"],
+            env={**os.environ, STATE_VARIABLE: str(state)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     def wait(self) -> None:
         """Wait until it is up; fail with what it said if it is not."""
@@ -42,19 +50,7 @@ class _Deployment:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
             self.process.communicate(timeout=_UP_DEADLINE_S)
-        down = self._domicile("down")
-        _, said = down.communicate(timeout=60)
-        assert down.returncode == 0, said
-
-    def _domicile(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # noqa: S603
-            [Path(sys.executable).with_name("domicile"), "local", *arguments],
-            env={**os.environ, STATE_VARIABLE: str(self.state)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        StateFolder(self.state).stop_server()
 
 
 _DEPLOYMENT = pytest.StashKey[_Deployment]()
