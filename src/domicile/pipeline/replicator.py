@@ -93,6 +93,8 @@ class Replicator:
         if mutation.claim:
             redeemed = self._redeem(mutation, policy, table)
             if redeemed is None:
+                # An earlier delivery may have put the image, and died before its look at the ledger.
+                self._applier.honour_tombstone(table, mutation.key, mutation.version)
                 report.counts[Count.STALE] += 1
                 return
             mutation = redeemed
