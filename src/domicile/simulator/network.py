@@ -78,12 +78,14 @@ class Network:
             self._deliver(receiver, purpose, hop.text)
         return True
 
-    def redrive(self) -> None:
-        """Send the dead letters again."""
+    def redrive(self) -> bool:
+        """Send the dead letters again; return whether there were any."""
+        found = bool(self.dead)
         for hop in self.dead:
             hop.sent_at_ms = hop.due_at_ms = self._schedule.now_ms
         self.hops += self.dead
         self.dead.clear()
+        return found
 
     def _deliver(self, region: Region, purpose: str, text: str) -> None:
         self._schedule.history.saw(region.name, purpose, text)

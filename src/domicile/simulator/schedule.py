@@ -256,8 +256,7 @@ class Schedule:
 
     def _redrive(self, region: Region) -> bool:
         """Hand a Region's quarantined records and dead letters back; return whether there were any."""
-        self.network.redrive()
-        found = bool(region.inbox.dead or region.receipts.dead)
+        found = self.network.redrive() or bool(region.inbox.dead or region.receipts.dead)
         region.inbox.redrive()
         region.receipts.redrive()
         records = [entry for entry in region.quarantine if entry[0] not in FINAL_REASONS]
