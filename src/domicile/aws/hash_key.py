@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from domicile.aws.cached import Cached
 from domicile.aws.failures import code_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+KEY_BYTES_MIN = 32
 MAX_AGE_S = 300
 
 
@@ -29,26 +31,22 @@ class SecretsManagerHashKey:
     ) -> None:
         self._client = client
         self._secret_id = secret_id
-        self._clock = clock
-        self._key: bytes | None = None
-        self._read_at: float | None = None
+        self._key = Cached(self._read, MAX_AGE_S, clock)
 
     def get(self) -> bytes | None:
-        """Return the key, None where the secret does not exist or is not base64."""
-        if self._read_at is None or self._clock() - self._read_at > MAX_AGE_S:
-            self._key = self._read()
-            self._read_at = self._clock()
-        return self._key
+        """Return the key, None where the secret does not exist or is no key of ``KEY_BYTES_MIN`` in base64."""
+        return self._key.get()
 
     def _read(self) -> bytes | None:
         with translated("GetSecretValue"):
             try:
-                text = self._client.get_secret_value(SecretId=self._secret_id)["SecretString"]
+                text = self._client.get_secret_value(SecretId=self._secret_id).get("SecretString", "")
             except ClientError as error:
                 if code_of(error) != "ResourceNotFoundException":
                     raise
                 return None
         try:
-            return base64.b64decode(text, validate=True)
+            key = base64.b64decode(text, validate=True)
         except ValueError:  # not base64, or not even ASCII
             return None
+        return key if len(key) >= KEY_BYTES_MIN else None

@@ -12,7 +12,8 @@ from domicile.core.policy import Policy
 class LastGoodPolicy:
     """The port ``PolicySource`` over the document's text.
 
-    ``read`` returns it or raises :class:`PolicyUnavailableError`; ``warn`` hears why an older policy is kept.
+    ``read`` returns it or raises :class:`PolicyUnavailableError`; ``warn`` hears why an older policy is kept, and of a
+    broken document once.
     """
 
     def __init__(self, read: Callable[[], object], warn: Callable[[str], None]) -> None:
@@ -26,8 +27,8 @@ class LastGoodPolicy:
         try:
             text = self._read()
             if self._policy is None or text != self._text:
-                self._policy = Policy.parse(_json(text))
                 self._text = text
+                self._policy = Policy.parse(_json(text))
         except (PolicyUnavailableError, PolicyInvalidError) as error:
             if self._policy is None:
                 raise
