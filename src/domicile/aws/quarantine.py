@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from domicile.aws.failures import translated
@@ -42,23 +42,20 @@ class SqsQuarantine:
 
 
 def join(bodies: Iterable[str]) -> list[Any]:
-    """Return the records of quarantine messages; parts of one record may come in any order, and more than once."""
-    records: list[Any] = []
-    parts: dict[str, dict[int, str]] = {}
-    for body in bodies:
-        message = json.loads(body)
-        if "record" in message:
-            records.append(message["record"])
-            continue
-        found = parts.setdefault(message["id"], {})
-        found[message["part"]] = message["gzip"]
-        if len(found) == message["parts"]:
-            text = "".join(found[number] for number in sorted(found))
-            records.append(json.loads(gzip.decompress(base64.b64decode(text))))
-            del parts[message["id"]]
-    if parts:
-        raise RecordInvalidError(f"parts are missing of {len(parts)} quarantined records")
-    return records
+    """Return the records of quarantine messages; the messages may come in any order, and more than once."""
+    messages: dict[str, dict[int, dict[str, Any]]] = {}
+    for message in map(json.loads, bodies):
+        messages.setdefault(message["id"], {})[message.get("part", 0)] = message
+    lacking = [parts for parts in messages.values() if len(parts) < next(iter(parts.values())).get("parts", 1)]
+    if lacking:
+        raise RecordInvalidError(f"parts are missing of {len(lacking)} quarantined records")
+    return [_record([parts[number] for number in sorted(parts)]) for parts in messages.values()]
+
+
+def _record(parts: Sequence[Mapping[str, Any]]) -> Any:
+    if "record" in parts[0]:
+        return parts[0]["record"]
+    return json.loads(gzip.decompress(base64.b64decode("".join(part["gzip"] for part in parts))))
 
 
 def _bodies(reason: str, step: str, record: Any) -> list[str]:
