@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from domicile.local import api
 from domicile.local.account import client_environment
 from domicile.local.api import LocalAws
 from domicile.project import find_root
-from tests.local.regions import CONTROL, Regions, eventually, text
+from tests.local.regions import CONTROL, DEADLINE_S, Regions, eventually, text
 
 MUMBAI, VIRGINIA, IRELAND = "ap-south-1", "us-east-1", "eu-west-1"
 NAME = "shopease"
@@ -79,7 +80,7 @@ class Load:
         await_everywhere(self._regions, self.expected)
 
 
-def await_everywhere(regions: Regions, expected: Mapping[str, str]) -> None:
+def await_everywhere(regions: Regions, expected: Mapping[str, str], within_s: float = DEADLINE_S) -> None:
     """Wait until each Region has each ``sku`` with its ``n``, and all agree on the versions."""
 
     def differences() -> dict[str, object]:
@@ -92,7 +93,7 @@ def await_everywhere(regions: Regions, expected: Mapping[str, str]) -> None:
             return {"versions": "differ"}
         return {region: skus for region, skus in wrong.items() if skus}
 
-    eventually(differences, lambda found: not found, "the last write of every key everywhere")
+    eventually(differences, lambda found: not found, "the last write of every key everywhere", within_s)
 
 
 def _held(regions: Regions, region: str, expected: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -102,6 +103,19 @@ def _held(regions: Regions, region: str, expected: Mapping[str, str]) -> dict[st
     return {
         sku: (item["n"]["N"], str(control.version) if (control := controls[sku]) else "") for sku, item in items.items()
     }
+
+
+def fresh(name: str) -> str:
+    """Return a key that no other run of a test has used."""
+    return f"{name}-{time.time_ns()}"
+
+
+def warm_up(regions: Regions) -> None:
+    """Return when every Region's functions have handled something, and so have read their policy."""
+    skus = [fresh(f"warm-{region}") for region in regions.all]
+    for region, sku in zip(regions.all, skus, strict=True):
+        regions.put(region, "inventory", {"sku": {"S": sku}, "n": {"N": "1"}})
+    await_everywhere(regions, dict.fromkeys(skus, "1"))
 
 
 def await_quiet(regions: Regions) -> None:
@@ -155,13 +169,16 @@ def operate(local: LocalAws, *arguments: str, code: int = 0) -> str:
 def quarantined(local: LocalAws) -> dict[tuple[str, str, str], int]:
     """Return the number of keys in the quarantines by Region, reason and step, as the operator sees it."""
     groups: list[dict[str, Any]] = json.loads(operate(local, "quarantine", "list", "--json"))
-    return {(group["region"], group["reason"], group["step"]): group["keys"] for group in groups}
+    found: Counter[tuple[str, str, str]] = Counter()
+    for group in groups:
+        found[group["region"], group["reason"], group["step"]] += group["keys"]
+    return dict(found)
 
 
 def crash_functions() -> int:
     """Kill every sandbox of every function of the local AWS, as if their machines had died; return how many."""
     server = api.state_folder(find_root(Path.cwd())).server_pid()
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,command="], capture_output=True, text=True, check=True)  # noqa: S607
+    listed = subprocess.run(["ps", "-axwwo", "pid=,ppid=,command="], capture_output=True, text=True, check=True)  # noqa: S607
     killed = 0
     for line in listed.stdout.splitlines():
         pid, parent, command = line.split(maxsplit=2)

@@ -9,20 +9,22 @@ from functools import cache
 from typing import Any, TypeVar
 
 import boto3
-from domicile.local.api import LocalAws
 
 from domicile.aws.quarantine import join
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control, Image
+from domicile.local.api import LocalAws
 
 Found = TypeVar("Found")
 CONTROL = "_dom"
 DEADLINE_S = 60
 
 
-def eventually(look: Callable[[], Found], holds: Callable[[Found], bool], what: str) -> Found:
+def eventually(
+    look: Callable[[], Found], holds: Callable[[Found], bool], what: str, within_s: float = DEADLINE_S
+) -> Found:
     """Return what ``look`` finds once it ``holds``, or fail after the deadline, saying ``what`` did not come."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + within_s
     while True:
         found = look()
         if holds(found):
