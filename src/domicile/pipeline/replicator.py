@@ -131,8 +131,14 @@ class Replicator:
         What is applied is what was read, with the version that was read. The image may be newer than that version: an
         ordinary update leaves the version as it was until its own record is handled. So the image alone says whether it
         may rest here. One that may not, a stub or an item that is being deleted says that a later change is on its way.
+        What an earlier delivery brought here is read here: its origin may be a stub by now, and the answer not be sent.
         """
-        image = self._world.peers.get(mutation.origin, table.name, mutation.key)
+        here = self._world.store.get(table.name, mutation.key)
+        control = Control.of(here, table.control_attribute)
+        if control is not None and control.version > mutation.version:
+            return None
+        arrived = control is not None and control.version == mutation.version
+        image = here if arrived else self._world.peers.get(mutation.origin, table.name, mutation.key)
         if image is None:
             return None
         control = Control.of(image, table.control_attribute)
