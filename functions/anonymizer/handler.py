@@ -19,7 +19,7 @@ def _batch() -> QueueBatch:
     return QueueBatch(os.environ, Anonymizer)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)  # whatever the environment says: an event holds attribute values
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Handle the messages and name those that the queue must deliver again."""
     return _batch().handle(event["Records"])

@@ -18,7 +18,7 @@ def _batch() -> StreamBatch:
     return StreamBatch(os.environ)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)  # whatever the environment says: an event holds attribute values
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Handle the records and name those that the stream must deliver again."""
     return _batch().handle(event["Records"])

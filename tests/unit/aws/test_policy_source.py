@@ -1,55 +1,21 @@
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ConnectTimeoutError
 
 from domicile.aws.cached import RETRY_S
 from domicile.aws.policy_source import MAX_AGE_S, AppConfigPolicySource
 from domicile.core.errors import PolicyInvalidError, PolicyUnavailableError
 from tests.policies import document
+from tests.unit.aws.fakes import REFUSED, AppConfig
 
 GOOD = json.dumps(document())
 NEWER = json.dumps(document() | {"authorities": {"IN": "ap-south-1"}})
 BROKEN = json.dumps(document() | {"format": 2})
-REFUSED = ClientError({"Error": {"Code": "BadRequestException", "Message": "token expired"}}, "GetLatestConfiguration")
-
-
-class AppConfig:
-    """AppConfig's data plane: ``text`` is what it holds, an exception is what it raises."""
-
-    def __init__(self, text: str | Exception) -> None:
-        self.text = text
-        self.sessions: list[dict[str, str]] = []
-        self.requests = 0
-        self.tokens: set[str] = set()
-        self._told: str | None = None
-
-    def start_configuration_session(self, **names: str) -> dict[str, str]:
-        self.sessions.append(names)
-        self._told = None
-        return {"InitialConfigurationToken": self._token()}
-
-    def get_latest_configuration(self, *, ConfigurationToken: str) -> dict[str, Any]:  # noqa: N803  # as boto3
-        self.requests += 1
-        if ConfigurationToken not in self.tokens:
-            raise REFUSED
-        if isinstance(self.text, Exception):
-            raise self.text
-        self.tokens.remove(ConfigurationToken)
-        # What has not changed since the last request is not told again.
-        body = b"" if self.text == self._told else self.text.encode()
-        self._told = self.text
-        return {"Configuration": io.BytesIO(body), "NextPollConfigurationToken": self._token()}
-
-    def _token(self) -> str:
-        self.tokens.add(f"token{len(self.sessions)}-{self.requests}")
-        return f"token{len(self.sessions)}-{self.requests}"
 
 
 class Source:

@@ -1,39 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from domicile.aws.publisher import ATTEMPTS_MAX, BACKOFF_S, EventBridgePublisher
 from domicile.core.events import Entry
-
-
-class EventBridge:
-    """A client whose n-th answer is made by the n-th of ``answers``; afterwards it takes everything."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.requests: list[list[dict[str, str]]] = []
-        self._answers = iter(answers)
-
-    def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # as boto3 calls it
-        self.requests.append(Entries)
-        answer = next(self._answers, ())
-        if isinstance(answer, Exception):
-            raise answer
-        refused = range(len(Entries)) if answer == "all" else answer
-        return {
-            "Entries": [
-                {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"} if n in refused else {"EventId": "1"}
-                for n in range(len(Entries))
-            ]
-        }
-
-    @property
-    def details(self) -> list[list[str]]:
-        """The details of each request's entries."""
-        return [[entry["Detail"] for entry in request] for request in self.requests]
+from tests.unit.aws.fakes import EventBridge
 
 
 def entries(count: int) -> list[Entry]:
