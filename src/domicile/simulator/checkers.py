@@ -8,7 +8,7 @@
 | no_lost_write | each write has a version, or was overwritten before; what replaced it is above it; a stub's is kept |
 | no_resurrection | no Region ends with a write below the key's last delete, or one that another write replaced |
 | idempotence | handling every record and message again changes nothing but nonces |
-| bounded_traffic | at most ``2 x Regions`` events for each handling, and none with a version that no application made |
+| bounded_traffic | a record causes one event, a message one answer and one stub; each has an application's version |
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def _unlike(history: History, wanted: str, image: Image, region: str, found: Ima
     members = control(found) or {}
     if members.get("l", {}).get("S") != home:
         return "is not the stub of its home"
+    if _canaries(found):
+        return "holds sensitive values"
     if any(
         write.void == "stub_write" and write.region == region and write.over_version == wanted
         for write in history.writes
@@ -170,20 +172,23 @@ def idempotence(history: History) -> Iterator[str]:
 
 
 def bounded_traffic(history: History) -> Iterator[str]:
-    """Judge the number of events, and whether each is of a change that an application made.
+    """Judge each version's events by how often what causes them was handled.
 
-    A handled change goes to each other Region at most once, and so does its answer: a record gives one change, a
-    message at most an answer and a stub for each of its changes, and a message has no more changes than records gave.
+    A record causes at most one event with its version; a message, for each of its changes, at most one answer and one
+    stub. What causes an event is a change that an application made: nothing else has a version.
     """
-    bound = 2 * len(history.regions) * max(1, history.handled)
-    if history.deliveries > bound:
-        yield f"{history.deliveries} deliveries, {bound} allowed"
+    sequences = {(write.region, write.version): write.sequence for write in history.writes if write.version is not None}
     records = {(write.region, write.sequence) for write in history.writes if write.version is None}
-    stamped = {write.version for write in history.writes}
-    for seen in sorted(history.event_versions):
-        plain = _plain(seen)
-        if (plain not in records) if plain is not None else (seen not in stamped):
+    for (region, kind, seen), count in history.sent.items():
+        origin, sequence = _plain(seen) or (_origin(seen), sequences.get((_origin(seen), seen)))
+        if sequence is None or ((origin, sequence) not in records and (origin, seen) not in sequences):
             yield f"an event carries {seen}, which no application made"
+        elif count > (
+            (history.handled[region, sequence] if (region, kind) == (origin, "changes") else 0)
+            + history.handled[region, seen]
+            + history.unread[region]
+        ):
+            yield f"{count} events of {kind} by {region} carry {seen}"
 
 
 CHECKERS: tuple[Callable[[History], Iterator[str]], ...] = (
@@ -238,6 +243,11 @@ def _plain(text: str) -> tuple[str, int] | None:
     """Return the Region and the sequence number of a plain version, None for a stamped one."""
     _, tie, region = text.split("-", 2)
     return (region, int(tie[1:])) if tie[0] == "1" else None
+
+
+def _origin(text: str) -> str:
+    """Return the Region of a version."""
+    return text.split("-", 2)[2]
 
 
 def _canaries(image: Image | None) -> set[int]:

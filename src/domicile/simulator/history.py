@@ -7,6 +7,7 @@ the events carry; its byte order is the order of versions.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ Image = Mapping[str, Any]
 
 CANARY = re.compile(r"canary([0-9]+)@")
 """Every sensitive value names the write that brought it: ``canary17@...``."""
+VERSION = re.compile(r"[0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+")
 _CANARY_OR_VERSION = re.compile(r"canary([0-9]+)@|([0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+)")
 
 
@@ -54,9 +56,10 @@ class History:
     """One schedule.
 
     ``homes`` maps an authority to its home Region. ``seen`` maps (Region, canary) to the place where it was first seen
-    there. ``quarantined`` holds Region, reason and canaries of each record. ``handled`` counts records and messages
-    that functions were given, ``deliveries`` the events that went to another Region. ``final`` and ``replayed`` are the
-    items by key and Region at the end, and after everything was handled once more.
+    there. ``quarantined`` holds Region, reason and canaries of each record. ``sent`` counts what events carried: by
+    emitter, type and version. ``handled`` counts what functions were given: by Region and by a record's sequence number
+    or a change's version; ``unread`` those whose version is compressed or that only name an image. ``final`` and
+    ``replayed`` are the items by key and Region at the end, and after everything was handled once more.
     """
 
     regions: tuple[str, ...]
@@ -68,10 +71,10 @@ class History:
     changes: list[Change] = field(default_factory=list)
     seen: dict[tuple[str, int], str] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
-    event_versions: set[str] = field(default_factory=set)
     quarantined: list[tuple[str, str, frozenset[int]]] = field(default_factory=list)
-    handled: int = 0
-    deliveries: int = 0
+    handled: Counter[tuple[str, int | str]] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
     final: dict[str, dict[str, Image | None]] = field(default_factory=dict)
     replayed: dict[str, dict[str, Image | None]] = field(default_factory=dict)
@@ -82,10 +85,18 @@ class History:
         for canary, version in _CANARY_OR_VERSION.findall(text):
             if version:
                 self.versions.add(version)
-                if place == "event":
-                    self.event_versions.add(version)
             else:
                 self.seen.setdefault((region, int(canary)), place)
+
+    def put_event(self, region: str, kind: str, text: str) -> None:
+        """Note what an event carries."""
+        self.saw(region, "event", text)
+        self.sent.update((region, kind, version) for version in VERSION.findall(text))
+
+    def gave_message(self, region: str, text: str) -> None:
+        """Note what a message gives to a function."""
+        self.handled.update((region, version) for version in VERSION.findall(text))
+        self.unread[region] += '"gzip":' in text or '"claim":true' in text
 
 
 def write_id(image: Image | None) -> int | None:

@@ -43,7 +43,7 @@ class Network:
         schedule = self._schedule
         detail = json.loads(entry.detail)
         event = {"source": SOURCE, "detail-type": entry.detail_type, "region": region.name, "detail": detail}
-        schedule.history.saw(region.name, "event", entry.detail)
+        schedule.history.put_event(region.name, entry.detail_type, entry.detail)
         if schedule.tracing:
             schedule.trace(f"  {region.name} event {entry.detail_type} {_describe(detail)}")
         text = f'{{"source":"{SOURCE}","detail-type":"{entry.detail_type}","detail":{entry.detail}}}'
@@ -53,7 +53,6 @@ class Network:
                 continue
             due_at_ms = schedule.now_ms + schedule.chance.randint(1, schedule.faults.delay_ms_max)
             hop = Hop(region.name, purpose.removeprefix("to-"), event, text, schedule.now_ms, due_at_ms)
-            schedule.history.deliveries += 1
             self.hops.append(hop)
 
     def carry(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,11 @@ REGIONS = ("ap-south-1", "eu-west-1", "us-east-1", "sa-east-1", "ca-central-1")
 TIMEOUT_MS = 60_000
 DRAIN_STEPS_MAX = 20_000
 REDRIVES_MAX = 20
+_STEPS = (15, 40, 80)
+_APPLICATIONS = 0.15
+"""How many steps are writes of applications."""
+_WAITING = 0.2
+"""How many steps are of functions that wait, if there are any."""
 FINAL_REASONS = ("stub_write",)
 """Why records stay in the quarantine: what an application wrote on a stub is for its owner to write at its home."""
 
@@ -59,19 +64,11 @@ class Schedule:
         self.documents = [self._document(before), self._document(homes)]
         self.network = Network(self)
         self.by_name = {name: Region(name, self) for name in self.regions}
-        applications = Applications(self)
-        self._actions: tuple[Callable[[], object], ...] = (
-            *[applications.act] * 4,
-            *[self._listen_somewhere] * 4,
-            *[self.network.carry] * 3,
-            *[lambda: self._poll(self.any_region(), "replicator")] * 4,
-            lambda: self._poll(self.any_region(), "anonymizer"),
-            *[self._go_on_somewhere] * 4,
-        )
+        self._applications = Applications(self)
 
     def run(self) -> History:
         """Run to quiescence: every fault is mended, every dead letter and quarantined record redriven."""
-        for _ in range(self.chance.choice([10, 30, 60])):
+        for _ in range(self.chance.choice(_STEPS)):
             self.now_ms += self.chance.choice([1, 5, 50, 400, 2000])
             self._step()
         self._drain()
@@ -138,16 +135,15 @@ class Schedule:
     # -- steps
 
     def _step(self) -> None:
-        self.chance.choice(self._actions)()
-        self._misfortune()
-
-    def _listen_somewhere(self) -> None:
-        region = self.any_region()
-        self._listen(region, self.chance.choice(region.stream.shards))
-
-    def _go_on_somewhere(self) -> None:
-        if self._waiting:
+        """Let an application write, a function that waits go on, or anything else that is ready happen."""
+        draw = self.chance.random()
+        if draw < _APPLICATIONS:
+            self._applications.act()
+        elif draw < _APPLICATIONS + _WAITING and self._waiting:
             self._resume(self.chance.choice(list(self._waiting)))
+        elif ready := self._ready():
+            self.chance.choice(ready)()
+        self._misfortune()
 
     def _misfortune(self) -> None:
         faults, region = self.faults, self.any_region()
@@ -180,7 +176,7 @@ class Schedule:
         shard.busy = True
 
         def action() -> None:
-            self.history.handled += len(records)
+            self._gave_records(region, records)
             response = answer_stream(listener, records, region.emit) if records else {"batchItemFailures": []}
             shard.busy, shard.batch_max = False, 10
             if self.happens(self.faults.lost_response):
@@ -206,13 +202,17 @@ class Schedule:
         step = region.replicator if function == "replicator" else region.anonymizer
 
         def action() -> None:
-            self.history.handled += len(records)
+            for record in records:
+                self.history.gave_message(region.name, record["body"])
             response = answer_queue(step, records, queue, region.emit)
             if not self.happens(self.faults.lost_response):
                 queue.delete(records, response)
 
         names = ", ".join(record["messageId"] for record in records)
         self._invoke(region, function, action, lambda: None, names)
+
+    def _gave_records(self, region: Region, records: Sequence[Mapping[str, Any]]) -> None:
+        self.history.handled.update((region.name, int(record["dynamodb"]["SequenceNumber"])) for record in records)
 
     def _invoke(
         self, region: Region, function: str, action: Callable[[], None], died: Callable[[], None], on: str
@@ -277,7 +277,7 @@ class Schedule:
         listener = region.listener
 
         def action() -> None:
-            self.history.handled += 1
+            self._gave_records(region, [record])
             if answer_stream(listener, [record], region.emit)["batchItemFailures"]:
                 region.quarantine.append(entry)
 
@@ -348,7 +348,7 @@ class Schedule:
         ready: list[Callable[[], object]] = []
         for region in self.by_name.values():
             for shard in region.stream.shards:
-                if shard.records:
+                if shard.records and not shard.busy:
                     ready.append(partial(self._listen, region, shard))
             for function, queue in (("replicator", region.inbox), ("anonymizer", region.receipts)):
                 if queue.is_ready():
