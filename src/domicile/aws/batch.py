@@ -10,7 +10,7 @@ import boto3
 from domicile.aws.redelivery import SqsRedelivery
 from domicile.aws.settings import Settings
 from domicile.aws.telemetry import emit
-from domicile.aws.world import make_world
+from domicile.aws.world import CONFIG, make_world
 from domicile.pipeline.batch import QueueStep, answer_queue, answer_stream
 from domicile.pipeline.listener import Listener
 from domicile.pipeline.ports import World
@@ -38,7 +38,7 @@ class QueueBatch:
     def __init__(self, env: Mapping[str, str], step: Callable[[World], QueueStep]) -> None:
         self._settings = Settings.from_env(env)
         self._step = step(make_world(self._settings))
-        self._redelivery = SqsRedelivery(boto3.client("sqs", region_name=self._settings.region))
+        self._redelivery = SqsRedelivery(boto3.client("sqs", region_name=self._settings.region, config=CONFIG))
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Handle the messages and name those that the queue must deliver again."""

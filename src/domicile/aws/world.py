@@ -19,7 +19,7 @@ from domicile.pipeline.ports import World
 
 THREADS = 16
 # A call that hangs must fail well inside the function's timeout, so that its batch is answered and not abandoned.
-_CONFIG = Config(
+CONFIG = Config(
     connect_timeout=2,
     read_timeout=8,
     max_pool_connections=THREADS,
@@ -32,12 +32,12 @@ def make_world(settings: Settings) -> World:
     session = boto3.Session(region_name=settings.region)
     return World(
         region=settings.region,
-        store=DynamoDbStore(session.client("dynamodb", config=_CONFIG)),
-        peers=DynamoDbPeers(lambda region: session.client("dynamodb", region_name=region, config=_CONFIG)),
-        publisher=EventBridgePublisher(session.client("events", config=_CONFIG), settings.bus),
-        quarantine=SqsQuarantine(session.client("sqs", config=_CONFIG), settings.quarantine_url),
-        policy=AppConfigPolicySource(session.client("appconfigdata", config=_CONFIG), settings.policy),
-        hash_key=SecretsManagerHashKey(session.client("secretsmanager", config=_CONFIG), settings.hash_secret),
+        store=DynamoDbStore(session.client("dynamodb", config=CONFIG)),
+        peers=DynamoDbPeers(lambda region: session.client("dynamodb", region_name=region, config=CONFIG)),
+        publisher=EventBridgePublisher(session.client("events", config=CONFIG), settings.bus),
+        quarantine=SqsQuarantine(session.client("sqs", config=CONFIG), settings.quarantine_url),
+        policy=AppConfigPolicySource(session.client("appconfigdata", config=CONFIG), settings.policy),
+        hash_key=SecretsManagerHashKey(session.client("secretsmanager", config=CONFIG), settings.hash_secret),
         now_ms=lambda: time.time_ns() // 1_000_000,
         nonce=lambda: uuid.uuid4().hex[:16],
         each=ThreadPoolExecutor(THREADS).map,
