@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domicile.simulator import checkers
-from domicile.simulator.history import Change, History, Write
+from domicile.simulator.history import Change, History, Quarantined, Write
 
 HOME, ELSEWHERE, THIRD = "eu-west-1", "us-east-1", "ap-south-1"
 REGIONS = (THIRD, HOME, ELSEWHERE)
@@ -162,14 +162,14 @@ def test_a_write_on_a_stub_must_be_kept() -> None:
     history = moved()
     history.writes.append(Write(id=7, region=THIRD, key="k0", image=image(7), over=1, sequence=3, void="stub_write"))
     assert found_by(checkers.no_lost_write, history)
-    history.quarantined.append((THIRD, "stub_write", frozenset({7})))
+    history.quarantined.append(Quarantined(THIRD, "stub_write", frozenset({7})))
     assert not found_by(checkers.no_lost_write, history)
 
 
 @pytest.mark.parametrize("reason", ["unexpected_KeyError", "record_invalid"])
 def test_a_record_quarantined_for_a_reason_that_no_fault_explains_is_a_bug(reason: str) -> None:
     history = moved()
-    history.quarantined.append((HOME, reason, frozenset()))
+    history.quarantined.append(Quarantined(HOME, reason, frozenset()))
     assert found_by(checkers.no_lost_write, history)
 
 

@@ -127,11 +127,11 @@ def no_erasure_before_arrival(history: History) -> Iterator[str]:
 def no_lost_write(history: History) -> Iterator[str]:
     """Judge whether every write had its chance, and nothing was stuck or kept for an unknown reason."""
     yield from history.stuck
-    for region, reason, _ in history.quarantined:
-        if reason.startswith(UNEXPECTED):
-            yield f"{region} quarantined a record: {reason}"
+    for record in history.quarantined:
+        if record.reason.startswith(UNEXPECTED):
+            yield f"{record.region} quarantined a record: {record.reason}"
     versions = _versions(history)
-    kept = {(region, canary) for region, _, canaries in history.quarantined for canary in canaries}
+    kept = {(record.region, canary) for record in history.quarantined for canary in record.canaries}
     last: dict[tuple[str, str], int] = {}
     for write in history.writes:
         if write.void is None and _version_of(write, versions) is not None:
@@ -227,11 +227,15 @@ def _replaced(history: History, versions: dict[tuple[str, int], str]) -> Iterato
     """Yield pairs of writes whose second replaced the first where it was written, and must be above it.
 
     A stamped write need not be: its writer may not see that an item's version is not that of its last plain write yet.
+    Nor need it be above one that was quarantined, whose version may have been unknown to those that came after it.
     """
+    quarantined = {(record.region, record.sequence) for record in history.quarantined}
     by_id = {write.id: write for write in history.writes if write.void is None}
     for write in by_id.values():
         below = by_id.get(write.over) if write.over is not None else None
-        if below is not None and (write.version is None or write.over_version == _version_of(below, versions)):
+        if below is None or (below.region, below.sequence) in quarantined:
+            continue
+        if write.version is None or write.over_version == _version_of(below, versions):
             yield below, write
 
 

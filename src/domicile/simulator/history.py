@@ -51,12 +51,22 @@ class Change:
     after: Image | None
 
 
+@dataclass(frozen=True)
+class Quarantined:
+    """A record that was quarantined: its canaries, and the sequence number of a stream's record."""
+
+    region: str
+    reason: str
+    canaries: frozenset[int]
+    sequence: int | None = None
+
+
 @dataclass
 class History:
     """One schedule.
 
     ``homes`` maps an authority to its home Region. ``seen`` maps (Region, canary) to the place where it was first seen
-    there. ``quarantined`` holds Region, reason and canaries of each record. ``sent`` counts what events carried: by
+    there. ``sent`` counts what events carried: by
     emitter, type and version. ``handled`` counts what functions were given: by Region and by a record's sequence number
     or a change's version; ``unread`` those whose version is compressed or that only name an image. ``final`` and
     ``replayed`` are the items by key and Region at the end, and after everything was handled once more.
@@ -71,7 +81,7 @@ class History:
     changes: list[Change] = field(default_factory=list)
     seen: dict[tuple[str, int], str] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
-    quarantined: list[tuple[str, str, frozenset[int]]] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     handled: Counter[tuple[str, int | str]] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)

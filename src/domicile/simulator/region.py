@@ -17,7 +17,7 @@ from domicile.pipeline.policy import LastGoodPolicy
 from domicile.pipeline.ports import World
 from domicile.pipeline.replicator import Replicator
 from domicile.pipeline.report import Report
-from domicile.simulator.history import CANARY, Change
+from domicile.simulator.history import CANARY, Change, Quarantined
 from domicile.simulator.matching import matches
 from domicile.simulator.services import AppConfig, Bus, CachedDocument, Queue, Stream
 from domicile.simulator.store import MemoryStore
@@ -172,7 +172,9 @@ class SimulatedQuarantine:
         text = json.dumps(record)
         history = self._schedule.history
         history.saw(self._region.name, "quarantine", text)
-        history.quarantined.append((self._region.name, reason, frozenset(map(int, CANARY.findall(text)))))
+        sequence = int(record["dynamodb"]["SequenceNumber"]) if source == "listener" else None
+        canaries = frozenset(map(int, CANARY.findall(text)))
+        history.quarantined.append(Quarantined(self._region.name, reason, canaries, sequence))
         self._region.quarantine.append((reason, source, text))
         if self._schedule.tracing:
             self._schedule.trace(f"  {self._region.name} quarantined: {reason}")

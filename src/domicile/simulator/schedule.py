@@ -27,6 +27,8 @@ _APPLICATIONS = 0.15
 """How many steps are writes of applications."""
 _WAITING = 0.2
 """How many steps are of functions that wait, if there are any."""
+_POLLS_PER_HOUR = 3
+"""A stream is asked every second, but this must do: no fault lasts for all of them."""
 FINAL_REASONS = ("stub_write",)
 """Why records stay in the quarantine: what an application wrote on a stub is for its owner to write at its home."""
 
@@ -288,12 +290,14 @@ class Schedule:
         for _ in range(self.chance.choice([1, 3, 8, 30])):
             self.now_ms += HOUR_MS
             self.trace("an hour passes")
-            for task in list(self._waiting):
-                self._resume(task)
+            while self._waiting:
+                self._resume(self.chance.choice(list(self._waiting)))
             for region in self.by_name.values():
                 for shard in region.stream.shards:
-                    for _ in range(3):
+                    for _ in range(_POLLS_PER_HOUR):
                         self._listen(region, shard)
+                        while self._waiting:
+                            self._resume(self.chance.choice(list(self._waiting)))
                 self._expire(region, region.now_ms())
                 for record in region.stream.forget():
                     self.history.stuck.append(f"{region.name} forgot record {record['dynamodb']['SequenceNumber']}")
