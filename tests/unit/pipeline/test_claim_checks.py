@@ -112,11 +112,22 @@ def test_an_image_of_unknown_authority_is_not_applied() -> None:
     assert EMAIL["S"] not in str(region.quarantine.records)
 
 
-def test_a_redelivered_claim_check_finds_its_version_there() -> None:
+def test_a_redelivered_claim_check_is_answered_and_brings_stubs_again_although_its_origin_is_a_stub_by_now() -> None:
+    """The first delivery may have died between its answer, which made the origin a stub, and its stubs."""
     region, _ = redeem(item(MID, authority="EU"))
+    region.peers.items[HERE] = stub(MID)
     report = region.receive(claim(Operation.MOVE))
     assert report.counts[Count.DUPLICATE] == 1
     assert [receipt.outcome for _, receipt in region.bus.receipts] == ["applied", "duplicate"]
+    first, second = (sent for _, sent in region.bus.changes)
+    assert first == second
+
+
+def test_a_claim_check_of_an_older_version_than_is_here_reads_nothing_elsewhere() -> None:
+    region = Region(HOME)
+    region.seed(item(HIGH, authority="EU"))
+    assert region.receive(claim(Operation.MOVE)).counts[Count.STALE] == 1
+    assert (region.version(item()), region.bus.entries) == (HIGH, [])
 
 
 def test_a_move_that_became_global_is_put_and_no_stub_is_sent() -> None:
