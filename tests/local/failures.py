@@ -15,12 +15,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from domicile import quarantine
 from domicile.aws.wire import from_boto
 from domicile.core.control import Control, Image, without
 from domicile.local import api
 from domicile.local.account import client_environment
 from domicile.local.api import LocalAws
+from domicile.naming import Names
 from domicile.project import find_root
 from tests.local.regions import CONTROL, DEADLINE_S, Regions, eventually, text
 
@@ -166,12 +169,17 @@ def operate(local: LocalAws, *arguments: str, code: int = 0) -> str:
     return done.stdout
 
 
-def quarantined(local: LocalAws) -> dict[tuple[str, str, str], int]:
-    """Return the number of keys in the quarantines by Region, reason and step, as the operator sees it."""
-    groups: list[dict[str, Any]] = json.loads(operate(local, "quarantine", "list", "--json"))
+def quarantined(regions: Regions) -> dict[tuple[str, str, str], int]:
+    """Return the number of keys in the quarantines by Region, reason and step, and leave the records there."""
     found: Counter[tuple[str, str, str]] = Counter()
-    for group in groups:
-        found[group["region"], group["reason"], group["step"]] += group["keys"]
+    with patch.object(quarantine, "WAIT_S", 0):
+        for region in regions.all:
+            clients = (regions.client(service, region) for service in ("sqs", "lambda"))
+            opened = quarantine.Quarantine(Names(NAME, region, account=""), *clients)
+            taken = opened.take(1000)
+            opened.release(taken)
+            for group in quarantine.summarize(taken):
+                found[region, group.reason, group.step] += group.keys
     return dict(found)
 
 

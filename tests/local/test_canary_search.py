@@ -113,7 +113,7 @@ def regions(local_aws: LocalAws) -> Iterator[Regions]:
     api.faults_clear()
     assert regions.dead_letters() == {}
     for region in regions.all:
-        regions.quarantined(region)
+        regions.client("sqs", region).purge_queue(QueueUrl=regions.queue_url(region, "quarantine"))
 
 
 def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws, regions: Regions) -> None:
@@ -123,11 +123,7 @@ def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws
             key = aviary.put("before finished", VIRGINIA, "EU", IRELAND, IRELAND)
             eventually(lambda: regions.get(IRELAND, "customers", key), bool, "the item at home")
             eventually(lambda: regions.get(MUMBAI, "customers", key), bool, "the stub elsewhere")
-            resting = {
-                region
-                for region, place, words in _places(regions, taps)
-                if place == "table" and aviary.all[0].value in words
-            }
+            resting = {region for region, words in _tables(regions) if aviary.all[0].value in words}
             assert resting == {VIRGINIA, IRELAND}, "not erased before it has arrived, and nowhere else"
         aviary.settled(key, IRELAND)
         _write_in_every_way(aviary)
@@ -238,12 +234,10 @@ def _receipts_held_back(regions: Regions, region: str) -> Iterator[None]:
 
 def _places(regions: Regions, taps: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Yield Region, kind of place and content of everything that the local AWS shows."""
+    for region, words in _tables(regions):
+        yield region, "table", words
     for region in regions.all:
         client = regions.client
-        dynamodb = client("dynamodb", region)
-        for table in dynamodb.list_tables()["TableNames"]:
-            for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-                yield region, "table", repr(page["Items"])
         yield region, "stream", text(stream_records(regions, region, ""))
         for body in drain(regions, region, taps[region]):
             yield region, "event", _unpacked(body)
@@ -259,6 +253,14 @@ def _places(regions: Regions, taps: dict[str, str]) -> Iterator[tuple[str, str, 
             yield region, "rule", repr(rule)
         yield region, "secret", repr(client("secretsmanager", region).list_secrets()["SecretList"])
         yield region, "map", _policy(regions, region)
+
+
+def _tables(regions: Regions) -> Iterator[tuple[str, str]]:
+    for region in regions.all:
+        dynamodb = regions.client("dynamodb", region)
+        for table in dynamodb.list_tables()["TableNames"]:
+            for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+                yield region, repr(page["Items"])
 
 
 def _messages(regions: Regions, region: str) -> str:

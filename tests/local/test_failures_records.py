@@ -49,17 +49,16 @@ def regions(local_aws: LocalAws) -> Iterator[Regions]:
 
 @pytest.fixture
 def documents(regions: Regions) -> Iterator[dict[str, PolicyDocument]]:
-    """Each Region's policy document, which is Terraform's again afterwards, for every function."""
+    """Each Region's policy document, which is Terraform's again afterwards."""
     documents = {region: PolicyDocument(regions, region) for region in regions.all}
     yield documents
     for document in documents.values():
         document.restore()
-    crash_functions()
 
 
-def is_quarantined(local: LocalAws, what: dict[tuple[str, str, str], int]) -> None:
+def is_quarantined(regions: Regions, what: dict[tuple[str, str, str], int]) -> None:
     """Wait until the quarantines hold exactly so many keys, by Region, reason and step."""
-    eventually(lambda: quarantined(local), lambda found: found == what, "the quarantined records")
+    eventually(lambda: quarantined(regions), lambda found: found == what, "the quarantined records")
 
 
 def test_a_poison_record_is_quarantined_alone(local_aws: LocalAws, regions: Regions) -> None:
@@ -70,7 +69,7 @@ def test_a_poison_record_is_quarantined_alone(local_aws: LocalAws, regions: Regi
     client = regions.client("dynamodb", VIRGINIA)
     assert not client.batch_write_item(RequestItems={"shopease-inventory": requests})["UnprocessedItems"]
     await_everywhere(regions, dict.fromkeys(skus, "1"))
-    is_quarantined(local_aws, {(VIRGINIA, "record_invalid", "listener"): 1})
+    is_quarantined(regions, {(VIRGINIA, "record_invalid", "listener"): 1})
     assert regions.get(IRELAND, "inventory", {"sku": {"S": poison}}) is None
     # The application mends its item, which is a change of its own.
     regions.put(VIRGINIA, "inventory", {"sku": {"S": poison}, "n": {"N": "2"}})
@@ -97,10 +96,10 @@ def test_a_poison_message_and_a_poison_change_are_quarantined_alone(local_aws: L
         for sku in beside:
             assert (regions.get(region, "inventory", {"sku": {"S": sku}}) or {})["n"] == {"N": "1"}
         assert regions.get(region, "inventory", {"sku": {"S": poisoned}}) is None
-    is_quarantined(local_aws, {(region, "record_invalid", "replicator"): 2 for region in (IRELAND, MUMBAI)})
+    is_quarantined(regions, {(region, "record_invalid", "replicator"): 2 for region in (IRELAND, MUMBAI)})
     operate(local_aws, "quarantine", "redrive", "--yes")
     await_quiet(regions)
-    is_quarantined(local_aws, {(region, "record_invalid", "replicator"): 2 for region in (IRELAND, MUMBAI)})
+    is_quarantined(regions, {(region, "record_invalid", "replicator"): 2 for region in (IRELAND, MUMBAI)})
     operate(local_aws, "quarantine", "discard", "--yes")
 
 
@@ -112,10 +111,10 @@ def test_an_item_of_exactly_400_kb_is_kept_whole_until_it_is_made_smaller(
     used = sum(len(name) + len(value["S"]) for name, value in item.items()) + len("notes")
     item["notes"] = {"S": secrets.token_hex(_ITEM_BYTES_MAX)[: _ITEM_BYTES_MAX - used]}
     regions.put(VIRGINIA, "customers", item)
-    is_quarantined(local_aws, {(VIRGINIA, "item_too_large", "listener"): 1})
+    is_quarantined(regions, {(VIRGINIA, "item_too_large", "listener"): 1})
     assert contents(regions, "customers", key) == {VIRGINIA: item, IRELAND: None, MUMBAI: None}
     operate(local_aws, "quarantine", "redrive", "--yes")
-    is_quarantined(local_aws, {(VIRGINIA, "item_too_large", "listener"): 1})
+    is_quarantined(regions, {(VIRGINIA, "item_too_large", "listener"): 1})
     (record,) = regions.quarantined(VIRGINIA)
     assert record["dynamodb"]["NewImage"] == item
     regions.update(VIRGINIA, "customers", key, "notes", {"S": "short"})
@@ -130,7 +129,7 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
     deleted, key = ({"customer_id": {"S": fresh(name)}} for name in ("brazil-deleted", "brazil"))
     for one in (key, deleted):
         regions.put(MUMBAI, "customers", {**one, "localization_authority": {"S": "BR"}, "name": {"S": "raw Bruno"}})
-    is_quarantined(local_aws, {(MUMBAI, "unknown_authority", "listener"): 2})
+    is_quarantined(regions, {(MUMBAI, "unknown_authority", "listener"): 2})
     # One of them is deleted before the redrive: it must not come back.
     regions.delete(MUMBAI, "customers", deleted)
     for document in documents.values():
@@ -140,9 +139,9 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
     crash_functions()
     plan = operate(local_aws, "quarantine", "redrive", "--dry-run")
     assert "hand back" in plan
-    assert quarantined(local_aws) == {(MUMBAI, "unknown_authority", "listener"): 2}
+    assert quarantined(regions) == {(MUMBAI, "unknown_authority", "listener"): 2}
     operate(local_aws, "quarantine", "redrive", "--yes")
-    assert quarantined(local_aws) == {}
+    assert quarantined(regions) == {}
     images = regions.await_version("customers", key, lambda _: True)
     assert images[VIRGINIA]["name"] == {"S": "raw Bruno"}
     eventually(
@@ -170,7 +169,7 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
                 f"the last good map in {region}'s {role}",
             )
     warm.await_convergence()
-    assert quarantined(local_aws) == {}
+    assert quarantined(regions) == {}
 
     # New sandboxes have no map to keep. In Virginia they try again, in Mumbai they quarantine.
     cold = {region: fresh(f"cold-map-{region}") for region in regions.all}
@@ -181,7 +180,7 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
         regions.put(region, "inventory", {"sku": {"S": cold[region]}, "n": {"N": "1"}})
     await_hits(3)
     eventually(
-        lambda: quarantined(local_aws),
+        lambda: quarantined(regions),
         lambda found: (
             found.get((MUMBAI, "policy_invalid", "listener")) == 1
             and found.get((MUMBAI, "policy_invalid", "replicator")) == 1
@@ -189,7 +188,7 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
         "the records that met a broken map",
     )
     assert regions.get(VIRGINIA, "inventory", {"sku": {"S": cold[IRELAND]}}) is None
-    assert {place[0] for place in quarantined(local_aws)} == {MUMBAI}
+    assert {place[0] for place in quarantined(regions)} == {MUMBAI}
     api.faults_clear()
     eventually(lambda: regions.get(IRELAND, "inventory", {"sku": {"S": cold[VIRGINIA]}}), bool, "Virginia's recovery")
     await_quiet(regions)
@@ -197,4 +196,4 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
     crash_functions()
     operate(local_aws, "quarantine", "redrive", "--yes")
     await_everywhere(regions, dict.fromkeys(cold.values(), "1"))
-    assert quarantined(local_aws) == {}
+    assert quarantined(regions) == {}
