@@ -1,11 +1,11 @@
 """The wire format: what one Region tells another, packed into EventBridge entries.
 
 An entry's detail is a JSON object. ``emitter`` is the Region that puts it and ``destination`` a list of Regions or
-``["*"]``: the bus rules match these two. Changes of one destination are packed together up to one billing chunk. A
-change above the chunk, or with a character that SQS does not keep, travels alone and compressed (``gzip``, base64).
-One that is too large even then travels as a claim check, without its image: the replicator reads it where it is still
-whole. A stub never does, because reading it would carry the full image out of its home: it goes without its largest
-attributes instead.
+``["*"]``: the bus rules match these two. Changes of one destination are packed together up to one billing chunk, and so
+are receipts. A change above the chunk, and anything with a character that SQS does not take, travels alone and
+compressed (``gzip``, base64). A change that is too large even then travels as a claim check, without its image: the
+replicator reads it where it is still whole. A stub never does, because reading it would carry the full image out of its
+home: it goes without its largest attributes instead.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ REQUEST_BYTES_MAX = 250 * 1024
 REQUEST_ENTRIES_MAX = 10
 INFLATED_BYTES_MAX = 8 * 1024 * 1024
 """A compressed body that inflates beyond this is refused: an item has at most 400 KB."""
-# SQS keeps the characters of XML and replaces or refuses others. JSON escapes those below a space, but not these two.
-_LOST_IN_SQS = re.compile("[\ufffe\uffff]")
+# SQS takes the characters of XML and refuses a message with others. JSON escapes those below a space, not these two.
+_REFUSED_BY_SQS = re.compile("[\ufffe\uffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +191,7 @@ def pack_mutations(
     groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
     for position, item in enumerate(addressed):
         text = _dumps(item.mutation.to_json())
-        if len(text.encode()) > limits.chunk_bytes_max or _LOST_IN_SQS.search(text):
+        if len(text.encode()) > limits.chunk_bytes_max or _REFUSED_BY_SQS.search(text):
             entries.append(_alone(item, emitter, position, authority_of, limits.packed_bytes_max))
         else:
             groups.setdefault(item.destination, []).append((position, text))
@@ -205,11 +205,20 @@ def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str, limits:
     """Pack (origin, receipt) pairs into entries of one origin and one operation each."""
     entries: list[Entry] = []
     groups: dict[tuple[str, Operation], list[tuple[int, str]]] = {}
+
+    def head(origin: str, operation: Operation) -> dict[str, Any]:
+        return {"emitter": emitter, "destination": [origin], "operation": operation.value}
+
     for position, (origin, receipt) in enumerate(receipts):
-        groups.setdefault((origin, receipt.operation), []).append((position, _dumps(receipt.to_json())))
-    for (origin, operation), members in groups.items():
-        head = {"emitter": emitter, "destination": [origin], "operation": operation.value}
-        entries += [_entry(FINISHED, head, "receipts", group) for group in _chunks(members, limits.chunk_bytes_max)]
+        fields, group = receipt.to_json(), (origin, receipt.operation)
+        text = _dumps(fields)
+        if _REFUSED_BY_SQS.search(text):
+            entries.append(_compressed(FINISHED, head(*group), _deflate(fields), position))
+        else:
+            groups.setdefault(group, []).append((position, text))
+    for group, members in groups.items():
+        chunks = _chunks(members, limits.chunk_bytes_max)
+        entries += [_entry(FINISHED, head(*group), "receipts", chunk) for chunk in chunks]
     return entries
 
 
@@ -220,8 +229,6 @@ def repack_mutation(fields: Any, region: str) -> dict[str, Any]:
 
 def unpack_mutations(detail: Any) -> list[dict[str, Any]]:
     """Return the wire forms of a ``changes`` detail; each is read on its own, so that a bad one fails alone."""
-    if _format(detail) == FORMAT and "gzip" in detail:
-        return [_inflate(detail["gzip"])]
     return _members(detail, "changes")
 
 
@@ -293,17 +300,21 @@ def _chunks(members: Iterable[tuple[int, str]], bytes_max: int) -> Iterator[list
 def _alone(
     item: Addressed, emitter: str, position: int, authority_of: Mapping[str, str], packed_bytes_max: int
 ) -> Entry:
-    head = {"format": FORMAT, "emitter": emitter, "destination": list(item.destination)}
-    packed = _deflate(item.mutation.to_json())
-    if len(packed) <= packed_bytes_max:
-        return Entry(CHANGES, _dumps({**head, "gzip": packed}), (position,))
     mutation = item.mutation
-    if mutation.operation is Operation.STUB:
-        names = (*mutation.key, authority_of[mutation.table])
-        mutation = replace(mutation, image=_smallest(mutation.image or {}, names, packed_bytes_max // 2), partial=True)
-    else:
-        mutation = replace(mutation, image=None, claim=True)
-    return Entry(CHANGES, _dumps({**head, "changes": [mutation.to_json()]}), (position,))
+    packed = _deflate(mutation.to_json())
+    if len(packed) > packed_bytes_max:
+        if mutation.operation is Operation.STUB:
+            names = (*mutation.key, authority_of[mutation.table])
+            smallest = _smallest(mutation.image or {}, names, packed_bytes_max // 2)
+            mutation = replace(mutation, image=smallest, partial=True)
+        else:
+            mutation = replace(mutation, image=None, claim=True)
+        packed = _deflate(mutation.to_json())
+    return _compressed(CHANGES, {"emitter": emitter, "destination": list(item.destination)}, packed, position)
+
+
+def _compressed(detail_type: str, head: dict[str, Any], packed: str, position: int) -> Entry:
+    return Entry(detail_type, _dumps({"format": FORMAT, **head, "gzip": packed}), (position,))
 
 
 def _smallest(image: Image, first: Iterable[str], bytes_max: int) -> Image:
@@ -336,12 +347,11 @@ def _inflate(text: Any) -> dict[str, Any]:
     return value
 
 
-def _format(detail: Any) -> Any:
-    return detail.get("format") if isinstance(detail, dict) else None
-
-
 def _members(detail: Any, name: str) -> list[Any]:
-    if _format(detail) != FORMAT or not isinstance(detail.get(name), list):
+    known = isinstance(detail, dict) and detail.get("format") == FORMAT
+    if known and "gzip" in detail:
+        return [_inflate(detail["gzip"])]
+    if not known or not isinstance(detail.get(name), list):
         raise RecordInvalidError(f"not a detail of format {FORMAT} with {name}")
     members: list[Any] = detail[name]
     return members

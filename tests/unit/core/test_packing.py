@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,14 +175,20 @@ def test_a_stub_is_never_a_claim_check_but_without_its_largest_attributes() -> N
 
 
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
-def test_a_character_that_sqs_would_replace_travels_compressed(character: str) -> None:
-    """SQS keeps XML's characters only: outside of JSON's escapes these two are the ones that DynamoDB has besides."""
-    sent = change(0).mutation
-    image = {**(sent.image or {}), "text": {"S": f"a{character}b"}}
-    changed = Addressed(EVERYWHERE, Mutation(**{**sent.__dict__, "image": image}))
-    (entry,) = pack([changed])
+@pytest.mark.parametrize(
+    ("operation", "size"), [(Operation.PUT, 10), (Operation.PUT, 390_000), (Operation.STUB, 390_000)]
+)
+def test_a_change_with_a_character_that_sqs_refuses_travels_compressed(
+    operation: Operation, size: int, character: str
+) -> None:
+    """SQS takes XML's characters only: outside of JSON's escapes these two are the ones that DynamoDB has besides."""
+    sent = change(0, size, operation=operation, compressible=False).mutation
+    key = {"pk": {"S": f"a{character}b"}}
+    (entry,) = pack([Addressed(EVERYWHERE, replace(sent, key=key, image={**(sent.image or {}), **key}))])
     assert character not in entry.detail
-    assert [mutation.image for _, mutation in arrived([entry])] == [image]
+    ((_, mutation),) = arrived([entry])
+    assert mutation.key == key
+    assert mutation.claim or (mutation.image or {})["pk"] == key["pk"]
 
 
 def test_lower_limits_make_smaller_entries_and_more_claim_checks() -> None:
@@ -227,6 +234,26 @@ def test_every_receipt_arrives_at_its_origin_exactly_once(sent: list[tuple[str, 
         found += [(detail["destination"][0], receipt) for receipt in unpacked]
         assert [sent[member] for member in entry.members] == found[-len(unpacked) :]
     assert Counter(map(repr, found)) == Counter(map(repr, sent))
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_a_receipt_with_a_character_that_sqs_refuses_does_not_take_the_others_with_it(character: str) -> None:
+    keys = [{"pk": {"S": text}} for text in ("k0", f"a{character}b", "k2")]
+    version = Version(1, plain=False, tie=0, region=HOME)
+    sent = [
+        (HOME, Receipt(operation=Operation.MOVE, table=TABLE, key=key, version=version, home=HERE, outcome="applied"))
+        for key in keys
+    ]
+    entries = pack_receipts(sent, HERE)
+    assert sorted(entry.members for entry in entries) == [(0, 2), (1,)]
+    found: dict[int, Receipt] = {}
+    for entry in entries:
+        assert character not in entry.detail
+        detail = json.loads(entry.detail)
+        assert (detail["emitter"], detail["destination"]) == (HERE, [HOME])
+        operation, forms = unpack_receipts(detail)
+        found |= dict(zip(entry.members, (Receipt.from_json(fields, operation) for fields in forms), strict=True))
+    assert [found[position] for position in range(3)] == [receipt for _, receipt in sent]
 
 
 # -- coalescing
