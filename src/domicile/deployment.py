@@ -134,6 +134,13 @@ class Deployment(Model):
         Annotated[str, Field(max_length=256, pattern=_TAG)],
     ] = Field({}, max_length=_TAGS_MAX, description=f"at most {_TAGS_MAX} AWS tags: key -> value, both strings")
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name == "default":
+            refuse([Problem("is the name of the event bus that AWS makes in each Region", "any other name")])
+        return name
+
     @field_validator("regions")
     @classmethod
     def _regions_differ(cls, regions: list[str], info: ValidationInfo) -> list[str]:

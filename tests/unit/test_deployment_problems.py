@@ -84,6 +84,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("name", 7, "can't be 7", NAME),
     ("name", None, "can't be empty", NAME),
     ("name", True, "can't be true", NAME),
+    ("name", "default", "is the name of the event bus that AWS makes in each Region", "any other name"),
     ("regions", ["eu-west-1"], "can't have 1 entries", REGIONS),
     ("regions/0", "cn-north-1", "can't be 'cn-north-1'", REGIONS),
     ("regions/0", "us-gov-west-1", "can't be 'us-gov-west-1'", REGIONS),
