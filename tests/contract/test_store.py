@@ -10,19 +10,17 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
-from domicile.aws.store import DynamoDbStore
 from domicile.core.control import Control, Image
 from domicile.core.errors import ItemTooLargeError
 from domicile.core.version import Version
 from domicile.core.writes import AbsentOrLower, Below, Condition, Delete, Marked, NotAbove, Put, SameControl, Update
 from domicile.pipeline.ports import Store
 from domicile.simulator.store import MemoryStore
+from tests.contract.stores import KEY, moto_store
 
-KEY: Image = {"pk": {"S": "k"}, "sk": {"N": "1"}}
 LOW, MID, HIGH = (Version(ms, plain=False, tie=0, region="us-east-1") for ms in (1, 2, 3))
 MID_PLAIN = Version(2, plain=True, tie=7, region="us-east-1")
 
@@ -60,19 +58,7 @@ def memory() -> Iterator[Store]:
 
 def moto() -> Iterator[Store]:
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-        )
-        client.create_table(
-            TableName="t",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "N"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield DynamoDbStore(client)
+        yield moto_store()
 
 
 @pytest.fixture(params=[memory, moto], ids=["memory", "moto"])

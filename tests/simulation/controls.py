@@ -1,25 +1,27 @@
 """Negative controls: each takes one rule out of the protocol, and the checkers must then find a schedule that fails.
 
-``python -m tests.simulation.controls [SEEDS]`` prints how many of that many schedules fail without each rule.
+``python -m tests.simulation.controls [SEEDS [RULE ...]]`` prints how many of that many schedules fail without a rule.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from domicile.core import events
 from domicile.core.change import Change
-from domicile.core.control import Control, Image
+from domicile.core.control import Control as ControlAttribute
+from domicile.core.control import Image
 from domicile.core.errors import UnknownAuthorityError
 from domicile.core.events import Mutation, Operation, Receipt, coalesce
 from domicile.core.policy import Policy, TablePolicy
 from domicile.core.routing import Kind, Ledger, Verdict, classify, plain_version
 from domicile.core.version import Version
-from domicile.core.writes import Below, Delete, NotAbove, SameControl
+from domicile.core.writes import Below, Delete, NotAbove, SameControl, Written
 from domicile.pipeline import listener as listener_module
 from domicile.pipeline.anonymizer import Anonymizer
 from domicile.pipeline.apply import LEDGER_TOMBSTONE, Applier, Outcome
@@ -27,6 +29,7 @@ from domicile.pipeline.listener import Listener
 from domicile.pipeline.replicator import Replicator
 from domicile.pipeline.report import Report
 from domicile.simulator.campaign import run
+from domicile.simulator.faults import Faults
 from domicile.simulator.region import CONTROL
 from domicile.simulator.schedule import Schedule
 
@@ -37,7 +40,7 @@ def tie_break(patch: Patch) -> None:
     """Of two versions of one millisecond the greater wins."""
 
     def holds(self: NotAbove, item: Image | None) -> bool:
-        found = Control.of(item, self.control)
+        found = ControlAttribute.of(item, self.control)
         return found is None or found.version.ms < self.version.ms
 
     patch.setattr(NotAbove, "holds", holds)
@@ -108,7 +111,7 @@ def anonymizer_version(patch: Patch) -> None:
     """The anonymizer acts on the finished version alone."""
 
     def one(self: Anonymizer, receipt: Receipt, report: Report) -> None:
-        control = Control.of(self._world.store.get(receipt.table, receipt.key), CONTROL)
+        control = ControlAttribute.of(self._world.store.get(receipt.table, receipt.key), CONTROL)
         original(self, replace(receipt, version=control.version) if control is not None else receipt, report)
 
     original = Anonymizer._one
@@ -238,46 +241,134 @@ def every_change_travels(patch: Patch) -> None:
     patch.setattr(listener_module, "coalesce", all_tables)
 
 
+def claim_checks_that_arrived(patch: Patch) -> None:
+    """A claim check that was read before is read where it is now."""
+
+    def redeem(self: Replicator, mutation: Mutation, policy: Policy, table: TablePolicy) -> Mutation | None:
+        nothing_here = replace(self._world, store=Empty())
+        return original(Replicator(nothing_here), mutation, policy, table)
+
+    class Empty:
+        def get(self, *_: Any) -> None:
+            return None
+
+        def write(self, *_: Any) -> Written:
+            raise AssertionError("a claim check is only read")
+
+    original = Replicator._redeem
+    patch.setattr(Replicator, "_redeem", redeem)
+
+
+def ttl_of_large_stubs(patch: Patch) -> None:
+    """A stub without its largest attributes keeps its small ones."""
+
+    def smallest(image: Image, first: Iterable[str], _bytes_max: int) -> Image:
+        return {name: image[name] for name in first if name in image}
+
+    patch.setattr(events, "_smallest", smallest)
+
+
 def stub_repair(patch: Patch) -> None:
     """What an application brought to a stub is anonymized again."""
     patch.setattr(listener_module, "values_at", lambda *_: None)
 
 
-CONTROLS: dict[str, Callable[[Patch], None]] = {
-    "tie-break": tie_break,
-    "ledger check": ledger_check,
-    "ledger check of lost claim checks": ledger_check_of_lost_claims,
-    "mark": mark,
-    "finishing a found mark": finish_delete,
-    "nonce": nonce,
-    "anonymizer's condition": anonymizer_condition,
-    "anonymizer's version": anonymizer_version,
-    "local restore": local_restore,
-    "local restore as a whole": local_restore_as_a_whole,
-    "local delete": local_delete,
-    "fail-closed on unknown authority": fail_closed,
-    "home of a claim check": claim_check_home,
-    "loop prevention: own stamps": loop_prevention("own_stamp", Kind.STAMPED),
-    "loop prevention: replicas": loop_prevention("replica_applied", Kind.PLAIN),
-    "loop prevention: stubs": loop_prevention("stub_applied", Kind.PLAIN),
-    "forced versions": forced_versions,
-    "own version in the ledger": own_version_in_the_ledger,
-    "later changes wait": later_changes_wait,
-    "every change travels where stubs do not": every_change_travels,
-    "repair of a stub": stub_repair,
-}
+_CALM = Faults(
+    keys=1,
+    throttle=0,
+    hours_pass=0,
+    late_authority=0,
+    expiring=0,
+    stub_writes=0,
+    cut_off=0,
+    policy_outage=0,
+    policy_garbage=0,
+    table_outage=0,
+    delay_ms_max=300,
+)
+"""Without what would only make a rare failure rarer."""
 
 
-def main(seeds: int) -> None:
+@dataclass(frozen=True)
+class Control:
+    """A rule, what takes it out, and under which faults its absence shows soonest; None: what each seed draws."""
+
+    rule: str
+    take_out: Callable[[Patch], None]
+    faults: Faults | None = None
+
+
+CONTROLS = (
+    Control("tie-break", tie_break),
+    Control("ledger check", ledger_check),
+    Control(
+        "ledger check of claim checks that cannot be read",
+        ledger_check_of_lost_claims,
+        replace(_CALM, large=0.8, deletes=0.4, crash=0.08, plain_writers=0.8),
+    ),
+    Control("mark", mark),
+    Control(
+        "anonymizer's condition",
+        anonymizer_condition,
+        replace(_CALM, pause=0.6, localized=0.9, plain_writers=0.9, crash=0, deletes=0.1),
+    ),
+    Control("anonymizer's version", anonymizer_version),
+    Control("local restore", local_restore),
+    Control("local restore as a whole", local_restore_as_a_whole),
+    Control("local delete", local_delete),
+    Control("fail-closed on unknown authority", fail_closed),
+    Control("home of a claim check", claim_check_home),
+    Control("loop prevention: own stamps", loop_prevention("own_stamp", Kind.STAMPED)),
+    Control("loop prevention: replicas", loop_prevention("replica_applied", Kind.PLAIN)),
+    Control("loop prevention: stubs", loop_prevention("stub_applied", Kind.PLAIN)),
+    Control("forced versions", forced_versions, replace(_CALM, plain_writers=0.8, duplicate=0.4, skew_ms_max=3000)),
+    Control(
+        "every change travels where stubs do not",
+        every_change_travels,
+        replace(_CALM, directory="origin", deletes=0.3, localized=0.8),
+    ),
+    Control(
+        "claim checks that arrived",
+        claim_checks_that_arrived,
+        replace(_CALM, large=0.8, crash=0.1, localized=0.9, deletes=0.1),
+    ),
+    Control("TTL of a large stub", ttl_of_large_stubs, replace(_CALM, large=0.8, expiring=1.0)),
+    Control("repair of a stub", stub_repair),
+    Control(
+        "nonce",
+        nonce,
+        replace(_CALM, plain_writers=0.85, duplicate=0.5, pause=0.6, deletes=0.3, localized=0, lost_response=0.3),
+    ),
+    Control(
+        "finishing a found mark",
+        finish_delete,
+        replace(_CALM, deletes=0.5, crash=0.2, plain_writers=0.8, duplicate=0.4),
+    ),
+    Control(
+        "own version in the ledger",
+        own_version_in_the_ledger,
+        replace(_CALM, plain_writers=0.7, skew_ms_max=3000, deletes=0.4, refuse_entry=0.4, crash=0.1),
+    ),
+    Control(
+        "later changes wait",
+        later_changes_wait,
+        replace(_CALM, plain_writers=0.8, skew_ms_max=60_000, deletes=0.2, throttle=0.3),
+    ),
+)
+
+
+def main(seeds: int, names: list[str]) -> None:
     """Print the table of ``docs/simulation.md``."""
-    sys.stdout.write("| rule | schedules that fail without it | first seed |\n|---|---|---|\n")
-    for name, control in {"(none)": lambda _: None, **CONTROLS}.items():
+    sys.stdout.write("| rule | schedules | failed | first |\n|---|---|---|---|\n")
+    for control in CONTROLS:
+        if names and control.rule not in names:
+            continue
         with pytest.MonkeyPatch.context() as patch:
-            control(patch)
-            failed = [seed for seed in range(seeds) if run(seed)]
-        sys.stdout.write(f"| {name} | {len(failed)} | {failed[0] if failed else ''} |\n")
+            control.take_out(patch)
+            failed = [seed for seed in range(seeds) if run(seed, faults=control.faults)]
+        sys.stdout.write(f"| {control.rule} | {seeds} | {len(failed)} | {failed[0] if failed else ''} |\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2:])

@@ -68,7 +68,10 @@ def _many(seeds: range, regions: int, faults: Faults | None, jobs: int) -> dict[
     done = 0
     with progress().step(f"Simulate {len(seeds)} schedules of {regions} Regions") as step:
         for results in run_all(seeds, regions, faults, jobs):
-            failed |= {seed: problems for seed, problems in results.items() if problems}
+            found = {seed: problems for seed, problems in results.items() if problems}
+            for number, problems in found.items():
+                step.update(f"seed {number} failed: {problems[0]}")
+            failed |= found
             before, done = done, done + len(results)
             if done * 20 // len(seeds) > before * 20 // len(seeds):
                 step.update(f"{done} done, {len(failed)} failed")

@@ -1,0 +1,75 @@
+"""The simulator's pattern matching agrees with moto's on the patterns that Terraform writes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from moto.events.models import EventPattern
+from moto.events.utils import EventMessageType
+
+from domicile.core.control import Control, Image
+from domicile.core.events import CHANGES, FINISHED, SOURCE
+from domicile.core.patterns import Pattern, rule_patterns, stream_filters
+from domicile.core.version import Version
+from domicile.simulator.matching import matches
+
+REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
+
+
+def both(pattern: Pattern, event: dict[str, Any]) -> tuple[bool, bool]:
+    moto = EventPattern.load(json.dumps(pattern)).matches_event(cast(EventMessageType, event))
+    return matches(pattern, event), moto
+
+
+def events() -> Iterator[dict[str, Any]]:
+    destinations = [["*"], *([region] for region in REGIONS), list(REGIONS[:2]), []]
+    for kind, emitter, destination, operation in itertools.product(
+        (CHANGES, FINISHED), REGIONS, destinations, ("move", "put", None)
+    ):
+        detail = {"emitter": emitter, "destination": destination}
+        yield {
+            "source": SOURCE,
+            "detail-type": kind,
+            "detail": detail | ({"operation": operation} if operation else {}),
+        }
+    yield {"source": "aws.s3", "detail-type": CHANGES, "detail": {"emitter": REGIONS[0], "destination": ["*"]}}
+    yield {"source": SOURCE, "detail-type": CHANGES, "detail": {}}
+
+
+def records() -> Iterator[dict[str, Any]]:
+    version = Version(1, plain=False, tie=0, region=REGIONS[0])
+    images: list[Image | None] = [
+        None,
+        {"pk": {"S": "k"}},
+        *(
+            {"pk": {"S": "k"}, "_dom": Control(version=version, origin=origin, deleting=deleting).to_value()}
+            for origin in REGIONS[:2]
+            for deleting in (False, True)
+        ),
+    ]
+    for old, new, kind in itertools.product(images, images, ("Service", "User", None)):
+        stream = {name: image for name, image in (("OldImage", old), ("NewImage", new)) if image is not None}
+        name = "REMOVE" if new is None else "INSERT" if old is None else "MODIFY"
+        yield {"eventName": name, "dynamodb": stream} | ({"userIdentity": {"type": kind}} if kind else {})
+
+
+def test_the_rules_of_every_bus_agree_on_every_event() -> None:
+    answers = [
+        both(pattern, event)
+        for region in REGIONS
+        for pattern in rule_patterns(region, [sibling for sibling in REGIONS if sibling != region]).values()
+        for event in events()
+    ]
+    assert {simulated for simulated, _ in answers} == {True, False}
+    assert all(simulated == moto for simulated, moto in answers)
+
+
+@pytest.mark.parametrize("writers", ["any", "stamped"])
+def test_the_filters_of_every_stream_agree_on_every_record(writers: Any) -> None:
+    answers = [both(pattern, record) for pattern in stream_filters("_dom", writers, REGIONS[0]) for record in records()]
+    assert {simulated for simulated, _ in answers} == {True, False}
+    assert all(simulated == moto for simulated, moto in answers)
