@@ -19,8 +19,7 @@ _SYNTHESIZE = """
 import sys
 from pathlib import Path
 from domicile.deployment import Deployment
-from domicile.errors import UserError
-from tests.infra.synthesized import DEPLOYMENT, Stack, stand_in_artifacts, synthesize_stand_ins, synthesize_stand_ins
+from tests.infra.synthesized import DEPLOYMENT, synthesize_stand_ins
 synthesize_stand_ins(Deployment.load(DEPLOYMENT), Path(sys.argv[1]))
 """
 
