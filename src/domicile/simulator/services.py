@@ -150,11 +150,15 @@ class Queue:
                 message.visible_at_ms = self._now_ms() + delay_s(received) * 1000
 
     def delete(self, records: Sequence[Mapping[str, Any]], response: Mapping[str, Any]) -> None:
-        """Delete what a batch's response does not name."""
+        """Delete what a batch's response does not name; in vain, if a message has been received again since."""
         failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         for record in records:
-            if record["messageId"] not in failed:
+            if record["messageId"] not in failed and self._is_latest(record):
                 self.messages.pop(record["messageId"], None)
+
+    def _is_latest(self, record: Mapping[str, Any]) -> bool:
+        message = self.messages.get(record["messageId"])
+        return message is not None and str(message.received) == record["attributes"]["ApproximateReceiveCount"]
 
     def redrive(self) -> None:
         """Move the dead letters back."""
