@@ -15,10 +15,10 @@ from cdktf_cdktf_provider_aws.dynamodb_table import (
 from constructs import Construct
 
 from domicile.naming import Names
+from domicile.pipeline.apply import LEDGER_EXPIRES_AT
 from domicile.table import Index, Table
 from modules.text import literal
 
-LEDGER_TTL_ATTRIBUTE = "dom_expires_at"
 _PROJECTIONS = {"all": "ALL", "keys-only": "KEYS_ONLY"}
 
 
@@ -33,7 +33,7 @@ class ReplicatedTable(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._config, self._key_arn = config, key_arn
-        self._create("ledger", names.ledger(table), ttl_attribute=LEDGER_TTL_ATTRIBUTE)
+        self._create("ledger", names.ledger(table), ttl_attribute=LEDGER_EXPIRES_AT)
         replicated = self._create(
             "table", names.table(table), ttl_attribute=config.ttl_attribute, indexes=config.indexes, stream=True
         )
