@@ -13,6 +13,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEvent
 from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
 from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
@@ -56,7 +57,11 @@ class Checks:
                 yield from self._key("a table", encryption.kms_key_arn if encryption else None)
             case IamRolePolicy():
                 yield from _policy_problems(node.policy_input)
-                size = len(_REFERENCE.sub(_ACCOUNT, node.policy_input or ""))
+            case IamRole():
+                # The limit is for all policies of a role together, and they stand beside it.
+                beside = node.node.scope.node.children if node.node.scope else []
+                policies = (policy.policy_input or "" for policy in beside if isinstance(policy, IamRolePolicy))
+                size = sum(len(_REFERENCE.sub(_ACCOUNT, policy)) for policy in policies)
                 if size > _ROLE_CHARACTERS_MAX:
                     yield (
                         f"IAM takes {_ROLE_CHARACTERS_MAX} characters of inline policies, and this one has {size}: "

@@ -10,6 +10,7 @@ from cdktf import App, Aspects, TerraformStack
 from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
 from cdktf_cdktf_provider_aws.provider import AwsProvider
@@ -36,9 +37,15 @@ _BROKEN: dict[str, Callable[[TerraformStack], object]] = {
     "a policy must name its actions: sqs:* in Queues": lambda stack: IamRolePolicy(
         stack, "broken", role="role", policy=document([allow("Queues", ["sqs:*"], ["arn"])])
     ),
-    "IAM takes 10240 characters of inline policies, and this one has 10": lambda stack: IamRolePolicy(
-        stack, "broken", role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["a" * 10_200])])
-    ),
+    "IAM takes 10240 characters of inline policies, and this one has 10": lambda stack: [
+        IamRole(stack, "broken", assume_role_policy="{}"),
+        *(
+            IamRolePolicy(
+                stack, name, role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["a" * 5_100])])
+            )
+            for name in ("first", "second")
+        ),
+    ],
     "a policy must name its resources: * for sqs:SendMessage in Queues": lambda stack: IamRolePolicy(
         stack, "broken", role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["*"])])
     ),
