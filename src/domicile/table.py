@@ -156,7 +156,11 @@ def _index_problems(indexes: list[Index], data: Mapping[str, Any]) -> Iterator[P
             type_ = types.setdefault(key.name, key.type)
             if type_ != key.type:
                 yield Problem(f"{key.name} is of type {type_} elsewhere in this table", type_, (*loc, "type"))
-            strategy = data.get("sensitive", {}).get(key.name)
+            sensitive: Mapping[str, AnyStrategy] = data.get("sensitive", {})
+            if any(path.startswith(f"{key.name}.") for path in sensitive):
+                text = f"{key.name} has a sensitive path into it, and a key has no members"
+                yield Problem(text, "an attribute that is not a map, or is sensitive as a whole", loc)
+            strategy = sensitive.get(key.name)
             if strategy and strategy.strategy != "remove" and key.type != "S":
                 text = (
                     f"{key.name} is sensitive, and {strategy.strategy} can leave a string in place of type {key.type}"

@@ -231,6 +231,12 @@ BAD_ELSEWHERE: list[tuple[str, Any, str, str]] = [
     ),
     (
         "tables/orders/indexes/0/range_key",
+        {"name": "address", "type": "S"},
+        "tables.orders.indexes[0].range_key: address has a sensitive path into it, and a key has no members",
+        "an attribute that is not a map, or is sensitive as a whole",
+    ),
+    (
+        "tables/orders/indexes/0/range_key",
         {"name": "sk", "type": "N"},
         "tables.orders.indexes[0].range_key.type: sk is of type S elsewhere in this table",
         "S",
