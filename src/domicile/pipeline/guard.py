@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from domicile.core.errors import PermanentError, TransientError
+from domicile.core.errors import DomicileError, PermanentError, TransientError
 from domicile.pipeline.ports import World
 from domicile.pipeline.report import Report
 
@@ -36,10 +36,10 @@ def retry(delivery: str, cause: str) -> Report:
 
 
 def quarantine(world: World, step: str, delivery: str, record: Any, reason: str) -> Report:
-    """Put a record into the quarantine; where that fails for now, it must be delivered again."""
+    """Put a record into the quarantine; where that fails, for whatever reason, it must be delivered again."""
     try:
         world.quarantine.put(reason, step, record)
-    except TransientError as error:
+    except DomicileError as error:
         return retry(delivery, type(error).__name__)
     report = Report()
     report.quarantined(reason)

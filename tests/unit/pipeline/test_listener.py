@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from domicile.core.control import Image, Value
-from domicile.core.errors import DomicileError, PolicyInvalidError, PolicyUnavailableError, TransientError
+from domicile.core.errors import (
+    DomicileError,
+    PermanentError,
+    PolicyInvalidError,
+    PolicyUnavailableError,
+    TransientError,
+)
 from domicile.core.events import EVERYWHERE, Entry, Operation
 from domicile.core.version import AHEAD_MS_MAX
 from domicile.core.writes import Put, Update
@@ -301,11 +307,13 @@ def test_a_record_that_still_fails_when_its_stream_is_about_to_forget_it_is_quar
     assert report.failed == ([] if kept else [str(sequence(record))])
 
 
-def test_where_the_quarantine_fails_too_the_record_is_delivered_again() -> None:
+@pytest.mark.parametrize("error", [TransientError("SendMessage"), PermanentError("SendMessage")])
+def test_where_the_quarantine_fails_too_the_record_alone_is_delivered_again(error: DomicileError) -> None:
     region = Region()
-    region.quarantine.error = TransientError("SendMessage")
+    region.quarantine.error = error
+    neighbour = region.put({**item(), "sk": {"S": "another"}})
     record = region.put({**item(), "localization_authority": {"S": "CN"}})
-    report = region.listen(record)
+    report = region.listen(neighbour, record)
     assert report.failed == [str(sequence(record))]
     assert report.counts[Count.QUARANTINED] == 0
 
