@@ -162,9 +162,13 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
         since_ms = now_ms()
         documents[MUMBAI].deploy('{"format": 1, "regions": "all of them"}')
         api.faults_add({"service": "appconfigdata", "region": VIRGINIA, "code": "InternalServerException"})
-        for region, role in ((MUMBAI, "listener"), (MUMBAI, "replicator"), (VIRGINIA, "listener")):
+        for region, role, kept in (
+            (MUMBAI, "listener", "policy_kept"),
+            (MUMBAI, "replicator", "policy_kept"),
+            (VIRGINIA, "listener", "last_answer_kept"),
+        ):
             eventually(
-                lambda region=region, role=role: logged(regions, region, role, since_ms, "policy_kept"),  # type: ignore[misc]
+                lambda region=region, role=role, kept=kept: logged(regions, region, role, since_ms, kept),  # type: ignore[misc]
                 bool,
                 f"the last good map in {region}'s {role}",
             )
