@@ -7,7 +7,7 @@ QUIET := $(shell test -t 1 || echo --quiet)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help demo test check format build synth simulate lock cdktf-deploy-local clean
+.PHONY: help demo test check format build synth simulate soak lock cdktf-deploy-local clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -39,6 +39,9 @@ simulate: $(READY) ## Random schedules on both cores, in the background: make si
 	@mkdir -p .domicile
 	@nohup nice $(BIN)/domicile simulate --seeds $(SEEDS) --jobs 2 > .domicile/simulate.log 2>&1 & \
 		echo "process $$!; its last line will be the outcome: .domicile/simulate.log"
+
+soak: build ## 20,000 writes by four writers in three Regions
+	@DOMICILE_SOAK_WRITES=20000 $(BIN)/python -m pytest tests/local/test_failures_load.py
 
 lock: $(READY) ## Lock the requirements anew (versions and hashes, for every platform)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

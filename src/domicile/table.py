@@ -196,7 +196,7 @@ class Table(Model):
     directory: Literal["everywhere", "origin"] = Field(
         "everywhere", description="everywhere (each Region keeps a stub of each item) or origin"
     )
-    writers: Literal["any", "stamped"] = Field("any", description="any, or stamped (only Domicile's client writes)")
+    writers: Literal["any", "stamped"] = Field("any", description="any, or stamped (every writer stamps its versions)")
     indexes: list[Index] = Field(
         [], max_length=_INDEXES_MAX, description=f"a list of at most {_INDEXES_MAX} global secondary indexes"
     )

@@ -142,7 +142,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
         "can't be 'home'",
         "everywhere (each Region keeps a stub of each item) or origin",
     ),
-    ("tables/orders/writers", "all", "can't be 'all'", "any, or stamped (only Domicile's client writes)"),
+    ("tables/orders/writers", "all", "can't be 'all'", "any, or stamped (every writer stamps its versions)"),
     ("tables/orders/deletion_protection", "yes", "can't be 'yes'", "true or false"),
     ("tables/orders/indexes/0/name", "no", "can't be 'no'", "3 to 255 letters, digits, hyphens, underscores and dots"),
     (

@@ -304,7 +304,8 @@ def _alone(
     packed = _deflate(mutation.to_json())
     if len(packed) > packed_bytes_max:
         if mutation.operation is Operation.STUB:
-            names = (*mutation.key, authority_of[mutation.table])
+            # The policy may have dropped the table since the stub was made.
+            names = (*mutation.key, authority_of.get(mutation.table, ""))
             smallest = _smallest(mutation.image or {}, names, packed_bytes_max // 2)
             mutation = replace(mutation, image=smallest, partial=True)
         else:
