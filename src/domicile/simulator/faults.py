@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from domicile.errors import UserError
 
+KEYS_MAX = 9
+_CHOICES = {
+    "directory": ("everywhere", "origin"),
+    "writers": ("any", "stamped"),
+    "strategy": ("redact", "remove", "hash"),
+}
 _OFTEN = ("plain_writers", "deletes", "localized")
 
 
@@ -80,17 +87,35 @@ class Faults:
     @classmethod
     def load(cls, path: Path) -> Faults:
         """Read a JSON object of some of the fields; the others keep their defaults."""
-        known = {field.name: type(field.default) for field in fields(cls)}
+        known = {field.name for field in fields(cls)}
         try:
             values = json.loads(path.read_text())
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read as JSON ({type(error).__name__})") from None
         if not isinstance(values, dict):
-            raise UserError(f"{path}: must be an object; accepted keys: {', '.join(known)}")
+            raise UserError(f"{path}: must be an object; accepted keys: {_listed(known)}")
         for name, value in values.items():
             if name not in known:
-                raise UserError(f"{path}: {name}: unknown key; accepted: {', '.join(known)}")
-            accepted = (int, float) if known[name] is float else known[name]
-            if not isinstance(value, accepted) or isinstance(value, bool):
-                raise UserError(f"{path}: {name}: accepted: {known[name].__name__}")
-        return replace(cls(), **values)
+                raise UserError(f"{path}: {name}: unknown key; accepted: {_listed(known)}")
+            accepted = _refused(name, value)
+            if accepted is not None:
+                raise UserError(f"{path}: {name}: accepted: {accepted}")
+        return cls(**values)
+
+
+def _listed(names: Iterable[str]) -> str:
+    order = [field.name for field in fields(Faults)]
+    return ", ".join(sorted(names, key=order.index))
+
+
+def _refused(name: str, value: Any) -> str | None:
+    """Return what a field accepts if it does not accept the value."""
+    if name in _CHOICES:
+        return None if value in _CHOICES[name] else ", ".join(_CHOICES[name])
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(getattr(Faults, name), float):
+        return None if number and 0 <= value <= 1 else "a probability, 0 to 1"
+    if name == "keys":
+        return None if isinstance(value, int) and number and 1 <= value <= KEYS_MAX else f"1 to {KEYS_MAX}"
+    least = 0 if name in ("skew_ms_max", "service_skew_ms_max") else 1
+    return None if isinstance(value, int) and number and value >= least else f"an integer above {least - 1}"
