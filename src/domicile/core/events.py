@@ -284,6 +284,7 @@ def _entry(detail_type: str, head: dict[str, Any], name: str, group: Sequence[tu
 
 
 def _chunks(members: Iterable[tuple[int, str]], bytes_max: int) -> Iterator[list[tuple[int, str]]]:
+    """Group members, of which there is at least one."""
     group: list[tuple[int, str]] = []
     size = 0
     for position, text in members:
@@ -293,8 +294,7 @@ def _chunks(members: Iterable[tuple[int, str]], bytes_max: int) -> Iterator[list
             group, size = [], 0
         group.append((position, text))
         size += length
-    if group:
-        yield group
+    yield group
 
 
 def _alone(

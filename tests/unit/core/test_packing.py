@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domicile.core.control import Value
 from domicile.core.events import (
     CHANGES,
     EVERYWHERE,
@@ -174,6 +175,27 @@ def test_a_stub_is_never_a_claim_check_but_without_its_largest_attributes() -> N
     assert mutation.image == {"pk": {"S": "k0"}, AUTHORITY: {"S": "EU"}}
 
 
+def as_large_stub(packed_bytes_max: int, **attributes: Value) -> Mutation:
+    """What arrives of a stub with these attributes where no more than this fits."""
+    stub = change(0, operation=Operation.STUB).mutation
+    sent = Addressed(EVERYWHERE, replace(stub, image={**stub.key, AUTHORITY: {"S": "EU"}, **attributes}))
+    limits = Limits(chunk_bytes_max=1, packed_bytes_max=packed_bytes_max)
+    ((_, mutation),) = arrived(pack_mutations([sent], HERE, {TABLE: AUTHORITY}, limits))
+    assert mutation.partial
+    return mutation
+
+
+def test_a_large_stub_keeps_its_small_attributes_such_as_its_ttl() -> None:
+    large: Value = {"S": text(5_000, compressible=False)}
+    image = as_large_stub(2_000, expires_at={"N": "1766361600"}, photo=large).image
+    assert image == {"pk": {"S": "k0"}, AUTHORITY: {"S": "EU"}, "expires_at": {"N": "1766361600"}}
+
+
+def test_a_large_stub_keeps_key_and_authority_before_all_others() -> None:
+    assert set(as_large_stub(100, a={"S": ""}, b={"S": "x" * 60}).image or {}) == {"pk", AUTHORITY, "a"}
+    assert set(as_large_stub(200, a={"S": ""}).image or {}) == {"pk", AUTHORITY, "a"}
+
+
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
 @pytest.mark.parametrize(
     ("operation", "size"), [(Operation.PUT, 10), (Operation.PUT, 390_000), (Operation.STUB, 390_000)]
@@ -268,6 +290,13 @@ def versioned(name: str, ms: int, operation: Operation = Operation.PUT) -> Addre
 def test_several_changes_of_one_key_become_the_greatest() -> None:
     a1, b1, a3, a2 = versioned("a", 1), versioned("b", 1), versioned("a", 3, Operation.DELETE), versioned("a", 2)
     assert coalesce([a1, b1, a3, a2]) == [(a3, (0, 2, 3)), (b1, (1,))]
+
+
+def test_where_an_older_change_goes_further_than_a_newer_both_travel() -> None:
+    """With ``directory: origin`` a Region may hold an item as it was when it was global."""
+    older, newer = versioned("a", 1), versioned("a", 2)
+    assert coalesce([older, newer], {TABLE}) == [(older, (0,)), (newer, (1,))]
+    assert coalesce([older, newer], {"another"}) == [(newer, (0, 1))]
 
 
 def test_the_same_key_in_two_tables_is_two_items() -> None:

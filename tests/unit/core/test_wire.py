@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,19 @@ from hypothesis import strategies as st
 
 from domicile.core.control import Control, Image
 from domicile.core.errors import RecordInvalidError
-from domicile.core.events import INFLATED_BYTES_MAX, Mutation, Operation, Receipt, unpack_mutations, unpack_receipts
+from domicile.core.events import (
+    EVERYWHERE,
+    INFLATED_BYTES_MAX,
+    Addressed,
+    Mutation,
+    Operation,
+    Receipt,
+    pack_mutations,
+    pack_receipts,
+    repack_mutation,
+    unpack_mutations,
+    unpack_receipts,
+)
 from domicile.core.version import Version
 from tests.strategies import REGIONS, mutations, versions
 
@@ -94,6 +107,13 @@ def test_receipts_are_written_as_they_always_were() -> None:
     assert Receipt.from_json(VECTORS["receipt"], Operation.MOVE) == RECEIPT
 
 
+def test_entries_are_written_as_they_always_were() -> None:
+    (changes,) = pack_mutations([Addressed(EVERYWHERE, change) for change in MUTATIONS.values()], "us-east-1", {})
+    (finished,) = pack_receipts([("us-east-1", RECEIPT)], "eu-west-1")
+    assert (changes.detail_type, changes.detail) == ("changes", VECTORS["entries"]["changes"])
+    assert (finished.detail_type, finished.detail) == ("finished", VECTORS["entries"]["finished"])
+
+
 def test_entries_that_were_written_once_can_still_be_read() -> None:
     details = {name: json.loads(detail) for name, detail in VECTORS["entries"].items()}
     assert [Mutation.from_json(fields) for fields in unpack_mutations(details["changes"])] == [*MUTATIONS.values()]
@@ -105,6 +125,12 @@ def test_entries_that_were_written_once_can_still_be_read() -> None:
 @given(mutations())
 def test_a_change_survives_its_wire_form(mutation: Mutation) -> None:
     assert Mutation.from_json(json.loads(json.dumps(mutation.to_json()))) == mutation
+
+
+def test_a_change_is_brought_to_a_region_once_more_as_it_is() -> None:
+    detail = repack_mutation(VECTORS["changes"]["move"] | {"later": "field"}, "eu-west-1")
+    assert (detail["emitter"], detail["destination"]) == ("eu-west-1", ["eu-west-1"])
+    assert unpack_mutations(detail) == [VECTORS["changes"]["move"] | {"later": "field"}]
 
 
 @given(versions, st.none() | st.sampled_from(REGIONS))
@@ -226,6 +252,11 @@ def test_a_compressed_change_that_cannot_be_read_is_refused(text: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [INFLATED_BYTES_MAX + 1, 8 * INFLATED_BYTES_MAX])
-def test_a_body_that_inflates_beyond_any_item_is_refused(size: int) -> None:
-    with pytest.raises(RecordInvalidError, match="compressed change"):
-        unpack_mutations({"format": 1, "gzip": compressed(b'{"x":"' + b"0" * size + b'"}')})
+def test_a_body_that_inflates_beyond_any_item_is_refused_and_not_held_in_memory(size: int) -> None:
+    bomb = compressed(b"{}" + b" " * size)
+    tracemalloc.start()
+    with pytest.raises(RecordInvalidError, match="inflates beyond any item's size"):
+        unpack_mutations({"format": 1, "gzip": bomb})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * INFLATED_BYTES_MAX
