@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domicile.core.change import Change
 from domicile.core.control import Control, Image
-from domicile.core.errors import UnknownAuthorityError
+from domicile.core.errors import RecordInvalidError, UnknownAuthorityError
 from domicile.core.events import EVERYWHERE, Operation
 from domicile.core.routing import (
     Kind,
@@ -91,6 +91,24 @@ def test_the_kind_of_a_change(old: Image | None, new: Image | None, kind: Kind, 
     verdict = classify(change(old, new), TABLE, HERE)
     assert (verdict.kind, verdict.reason) == (kind, reason)
     assert (verdict.old, verdict.new) == (Control.of(old, "_dom"), Control.of(new, "_dom"))
+
+
+MALFORMED: Image = {**KEY, "_dom": {"S": "written by someone else"}}
+
+
+@pytest.mark.parametrize(
+    ("new", "kind"),
+    [(None, Kind.DELETE), (BARE, Kind.PLAIN), (item(LOW), Kind.STAMPED)],
+    ids=["delete", "put", "stamp"],
+)
+def test_a_malformed_control_attribute_does_not_hold_up_the_change_that_mends_it(new: Image | None, kind: Kind) -> None:
+    verdict = classify(change(MALFORMED, new), TABLE, HERE)
+    assert (verdict.kind, verdict.old) == (kind, None)
+
+
+def test_a_change_that_leaves_a_malformed_control_attribute_is_an_error() -> None:
+    with pytest.raises(RecordInvalidError):
+        classify(change(BARE, MALFORMED), TABLE, HERE)
 
 
 @pytest.mark.parametrize("old", [BARE, item(LOW), STUB, MARKED], ids=["bare", "full", "stub", "marked"])
