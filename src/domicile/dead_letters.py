@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from domicile.aws.failures import code_of
 from domicile.errors import OperationError
 from domicile.naming import Names
+from domicile.queues import RegionQueues
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 HOLD_S = 60
-WAIT_S = 1
 ROLES = ("inbox-dlq", "receipts-dlq", "bus-dlq", "stream-dlq")
 _MOVABLE = ("inbox-dlq", "receipts-dlq")
 LOST_HERE = (
@@ -27,17 +22,16 @@ LOST_HERE = (
 )
 
 
-class DeadLetters:
+class DeadLetters(RegionQueues):
     """The dead-letter queues of one Region, over clients of that Region."""
 
     def __init__(self, names: Names, sqs: SQSClient, events: EventBridgeClient) -> None:
-        self._names = names
-        self._sqs = sqs
+        super().__init__(names, sqs)
         self._events = events
 
     def count(self, role: str) -> int:
         """Return about how many messages a queue holds."""
-        with self._reported(role, "can't be read"):
+        with self._reported(f"{role}: can't be read"):
             attributes = self._sqs.get_queue_attributes(
                 QueueUrl=self._url(role), AttributeNames=["ApproximateNumberOfMessages"]
             )["Attributes"]
@@ -50,7 +44,7 @@ class DeadLetters:
         most ``limit`` now, are put on the bus again, whose rules know them by their emitter and destination.
         """
         if role in _MOVABLE:
-            with self._reported(role, "was not redriven"):
+            with self._reported(f"{role}: was not redriven"):
                 arn = self._sqs.get_queue_attributes(QueueUrl=self._url(role), AttributeNames=["QueueArn"])
                 self._sqs.start_message_move_task(SourceArn=arn["Attributes"]["QueueArn"])
             return "SQS moves the messages back"
@@ -61,13 +55,8 @@ class DeadLetters:
     def _put_again(self, role: str, limit: int) -> int:
         count = 0
         while count < limit:
-            with self._reported(role, f"was not redriven after {count} events"):
-                messages = self._sqs.receive_message(
-                    QueueUrl=self._url(role),
-                    MaxNumberOfMessages=min(10, limit - count),
-                    VisibilityTimeout=HOLD_S,
-                    WaitTimeSeconds=WAIT_S,
-                ).get("Messages", [])
+            with self._reported(f"{role}: was not redriven after {count} events"):
+                messages = self._receive(role, limit - count, HOLD_S)
                 if not messages:
                     break
                 for message in messages:
@@ -90,15 +79,3 @@ class DeadLetters:
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode")
             raise OperationError(f"{self._names.region}: the bus did not take an event: {code}")
-
-    def _url(self, role: str) -> str:
-        return self._sqs.get_queue_url(QueueName=self._names.queue(role))["QueueUrl"]
-
-    @contextmanager
-    def _reported(self, role: str, what: str) -> Iterator[None]:
-        try:
-            yield
-        except ClientError as error:
-            raise OperationError(f"{self._names.region}: {role}: {what}: {code_of(error)}") from None
-        except BotoCoreError as error:
-            raise OperationError(f"{self._names.region}: {role}: {what}: {type(error).__name__}") from None

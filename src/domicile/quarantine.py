@@ -1,24 +1,25 @@
 """The operator's way through the quarantine: see what a Region keeps there, hand it back, or give it up.
 
-Nothing here shows, logs or raises an attribute's value: whoever mends a deployment need not see personal data.
+Only :attr:`Kept.record` holds attribute values. What is counted, described, logged or raised here has none, and no key:
+whoever mends a deployment need not see personal data.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from domicile.aws.failures import code_of
 from domicile.aws.quarantine import join
-from domicile.core.events import CHANGES, SOURCE, repack_mutation
-from domicile.errors import OperationError
+from domicile.core.control import Control
+from domicile.core.errors import RecordInvalidError
+from domicile.core.events import CHANGES, SOURCE, repack_mutation, unpack_mutations, unpack_receipts
+from domicile.core.version import Version
 from domicile.naming import Names
+from domicile.queues import BATCH_MAX, RegionQueues
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 HOLD_S = 600
 """How long the messages that were taken stay hidden from others: time to read a plan, and to act on it."""
-WAIT_S = 1
-"""How long SQS looks for messages: without a wait it asks some of its servers only."""
-_BATCH = 10
 _QUEUES = {"replicator": "inbox", "anonymizer": "receipts"}
 _USELESS = {
     "stub_write": "it would be quarantined again; repeat the write in the item's home Region, then discard this",
@@ -67,12 +65,26 @@ class Group:
     oldest_age_s: int
 
 
-class Quarantine:
+@dataclass(frozen=True)
+class Description:
+    """What one record is about. An event can have several tables, keys and versions; a plain write may have none."""
+
+    region: str
+    id: str
+    reason: str
+    step: str
+    tables: list[str]
+    keys: int
+    attributes: list[str]
+    versions: list[str]
+    age_s: int
+
+
+class Quarantine(RegionQueues):
     """The quarantine of one Region, over clients of that Region."""
 
     def __init__(self, names: Names, sqs: SQSClient, functions: LambdaClient) -> None:
-        self._names = names
-        self._sqs = sqs
+        super().__init__(names, sqs)
         self._functions = functions
 
     def take(self, limit: int) -> list[Kept]:
@@ -84,13 +96,7 @@ class Quarantine:
         taken: dict[str, list[dict[str, Any]]] = {}
         with self._reported("the quarantine can't be read"):
             while sum(map(len, taken.values())) < limit or any(map(_lacks_parts, taken.values())):
-                messages = self._sqs.receive_message(
-                    QueueUrl=self._url("quarantine"),
-                    MaxNumberOfMessages=_BATCH,
-                    VisibilityTimeout=HOLD_S,
-                    WaitTimeSeconds=WAIT_S,
-                    MessageSystemAttributeNames=["SentTimestamp"],
-                ).get("Messages", [])
+                messages = self._receive("quarantine", BATCH_MAX, HOLD_S)
                 if not messages:
                     break
                 for message in messages:
@@ -162,25 +168,16 @@ class Quarantine:
             receipts=tuple(part["ReceiptHandle"] for part in parts),
         )
 
-    def _url(self, role: str) -> str:
-        return self._sqs.get_queue_url(QueueName=self._names.queue(role))["QueueUrl"]
-
-    @contextmanager
-    def _reported(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except ClientError as error:
-            raise OperationError(f"{self._names.region}: {what}: {code_of(error)}") from None
-        except BotoCoreError as error:
-            raise OperationError(f"{self._names.region}: {what}: {type(error).__name__}") from None
-
 
 def summarize(records: Iterable[Kept], now_s: Callable[[], float] = time.time) -> list[Group]:
     """Count records by Region, reason, step and table. An event of several keys counts as one record."""
     groups: dict[tuple[str, str, str, str], list[tuple[Kept, set[str]]]] = {}
     for kept in records:
-        for table, keys in _keys_by_table(kept).items():
-            groups.setdefault((kept.region, kept.reason, kept.step, table), []).append((kept, keys))
+        keys: dict[str, set[str]] = {}
+        for subject in _subjects(kept):
+            keys.setdefault(subject.table, set()).add(subject.key)
+        for table, keys_of_table in keys.items():
+            groups.setdefault((kept.region, kept.reason, kept.step, table), []).append((kept, keys_of_table))
     return [
         Group(
             *name,
@@ -190,6 +187,22 @@ def summarize(records: Iterable[Kept], now_s: Callable[[], float] = time.time) -
         )
         for name, members in sorted(groups.items())
     ]
+
+
+def describe(kept: Kept, control_of: Mapping[str, str], now_s: Callable[[], float] = time.time) -> Description:
+    """Say what a record is about; ``control_of`` maps a table to its control attribute, which has the version."""
+    subjects = _subjects(kept, control_of)
+    return Description(
+        region=kept.region,
+        id=kept.id,
+        reason=kept.reason,
+        step=kept.step,
+        tables=sorted({subject.table for subject in subjects}),
+        keys=len({(subject.table, subject.key) for subject in subjects}),
+        attributes=sorted(set().union(*(subject.attributes for subject in subjects))),
+        versions=sorted({subject.version for subject in subjects if subject.version}),
+        age_s=int(now_s() - kept.sent_ms / 1000),
+    )
 
 
 def _lacks_parts(messages: list[dict[str, Any]]) -> bool:
@@ -205,23 +218,63 @@ def _event(kept: Kept) -> str:
     return json.dumps({"source": SOURCE, "detail-type": CHANGES, "detail": detail})
 
 
-def _keys_by_table(kept: Kept) -> dict[str, set[str]]:
-    """Return the keys, as text, by table; an unreadable record counts as one key of no known table."""
-    found: dict[str, set[str]] = {}
+@dataclass(frozen=True)
+class _Subject:
+    """One change or receipt of a record: its table, its key as text, the names of its attributes, its version."""
+
+    table: str
+    key: str
+    attributes: frozenset[str]
+    version: str | None
+
+
+def _subjects(kept: Kept, control_of: Mapping[str, str] | None = None) -> list[_Subject]:
+    """Return what a record is about; an unreadable record counts as one key of no known table."""
     try:
-        for table, key in _subjects(kept.record):
-            found.setdefault(table, set()).add(json.dumps(key, sort_keys=True))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        found = {}
-    return found or {"?": {kept.id}}
+        found = list(_read(kept.record, control_of or {}))
+    except (RecordInvalidError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        found = []
+    return found or [_Subject("?", kept.id, frozenset(), None)]
 
 
-def _subjects(record: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(record, str):
-        detail = json.loads(record)["detail"]
-        for member in (*detail.get("receipts", ()), *detail.get("changes", ())):
-            yield member["table"], member["key"]
-    elif "dynamodb" in record:
-        yield record["eventSourceARN"].split(":table/", 1)[1].split("/", 1)[0], record["dynamodb"]["Keys"]
-    else:
-        yield record["table"], record["key"]
+def _read(record: Any, control_of: Mapping[str, str]) -> Iterator[_Subject]:
+    if isinstance(record, dict) and "dynamodb" in record:
+        table = record["eventSourceARN"].split(":table/", 1)[1].split("/", 1)[0]
+        change = record["dynamodb"]
+        images = [change[name] for name in ("NewImage", "OldImage") if name in change]
+        yield _subject(table, change["Keys"], images, _version_in(images, control_of.get(table)))
+        return
+    for member in _members(record):
+        images = [member["image"]] if "image" in member else []
+        yield _subject(member["table"], member["key"], images, _version(member.get("version")))
+
+
+def _members(record: Any) -> list[Any]:
+    """Return the wire forms of a whole event, or of the one change that was quarantined by itself."""
+    if not isinstance(record, str):
+        return [record]
+    detail = json.loads(record)["detail"]
+    return unpack_receipts(detail)[1] if "operation" in detail else unpack_mutations(detail)
+
+
+def _subject(table: Any, key: Any, images: list[Any], version: str | None) -> _Subject:
+    if not isinstance(table, str):
+        raise TypeError("a table's name is text")
+    # A malformed image can be a text or a list, and its parts would be values.
+    names = frozenset(name for image in (key, *images) if isinstance(image, dict) for name in image)
+    return _Subject(table, json.dumps(key, sort_keys=True), names, version)
+
+
+def _version(text: Any) -> str | None:
+    """Return a version; None for anything else, which could be an attribute's value."""
+    with suppress(RecordInvalidError, TypeError):
+        return str(Version.parse(text))
+    return None
+
+
+def _version_in(images: list[Any], attribute: str | None) -> str | None:
+    """Return the version in the control attribute of the latest image."""
+    with suppress(RecordInvalidError):
+        control = Control.of(images[0], attribute) if images and attribute else None
+        return str(control.version) if control else None
+    return None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from domicile import quarantine
+from domicile import quarantine, queues
 from domicile.aws.wire import from_boto
 from domicile.core.control import Control, Image, without
 from domicile.local import api
@@ -172,7 +172,7 @@ def operate(local: LocalAws, *arguments: str, code: int = 0) -> str:
 def quarantined(regions: Regions) -> dict[tuple[str, str, str], int]:
     """Return the number of keys in the quarantines by Region, reason and step, and leave the records there."""
     found: Counter[tuple[str, str, str]] = Counter()
-    with patch.object(quarantine, "WAIT_S", 0):
+    with patch.object(queues, "WAIT_S", 0):
         for region in regions.all:
             clients = (regions.client(service, region) for service in ("sqs", "lambda"))
             opened = quarantine.Quarantine(Names(NAME, region, account=""), *clients)

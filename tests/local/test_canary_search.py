@@ -129,7 +129,8 @@ def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws
         _write_in_every_way(aviary)
         _write_while_it_fails(aviary)
         await_quiet(regions)
-        listed = operate(local_aws, "quarantine", "list") + operate(local_aws, "dead-letters", "list")
+        commands = (("quarantine", "list"), ("quarantine", "show"), ("quarantine", "redrive"), ("dlq", "list"))
+        listed = "".join(operate(local_aws, *command) for command in commands)
         places = [*_places(regions, taps), (_EVERYWHERE_ELSE, "command line", listed), *_logs_of_the_server()]
 
     found: dict[str, set[tuple[str, str]]] = {canary.value: set() for canary in aviary.all}

@@ -137,7 +137,7 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
         content["authorities"]["BR"] = VIRGINIA
         document.deploy(json.dumps(content))
     crash_functions()
-    plan = operate(local_aws, "quarantine", "redrive", "--dry-run")
+    plan = operate(local_aws, "quarantine", "redrive")
     assert "hand back" in plan
     assert quarantined(regions) == {(MUMBAI, "unknown_authority", "listener"): 2}
     operate(local_aws, "quarantine", "redrive", "--yes")

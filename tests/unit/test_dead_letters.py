@@ -23,7 +23,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setattr("domicile.dead_letters.WAIT_S", 0)
+    monkeypatch.setattr("domicile.queues.WAIT_S", 0)
     with mock_aws():
         sqs = boto3.client("sqs", region_name=REGION)
         for role in ("inbox-dlq", "bus-dlq", "stream-dlq"):

@@ -13,14 +13,15 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from domicile.aws.quarantine import SqsQuarantine
-from domicile.core.events import unpack_mutations
+from domicile.core.events import repack_mutation, unpack_mutations
 from domicile.errors import OperationError
 from domicile.naming import Names
 from domicile.pipeline.inbox import Message, detail_of
-from domicile.quarantine import Group, Kept, Quarantine, summarize
+from domicile.quarantine import Group, Kept, Quarantine, describe, summarize
 
 REGION = "eu-west-1"
 NAMES = Names("shopease", REGION, account="")
+VERSION = "001766361600000-0000001-us-east-1"
 CHANGE = {
     "operation": "put",
     "table": "shopease-inventory",
@@ -29,6 +30,8 @@ CHANGE = {
     "origin": "us-east-1",
     "image": {"sku": {"S": "tea"}, "name": {"S": "secret"}},
 }
+
+RECEIPTS = {"format": 1, "operation": "move", "receipts": [{"table": "t", "key": key} for key in "ab"]}
 
 
 def stream_record(key: str = "c-1", value: str = "secret") -> dict[str, Any]:
@@ -47,7 +50,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setattr("domicile.quarantine.WAIT_S", 0)
+    monkeypatch.setattr("domicile.queues.WAIT_S", 0)
     with mock_aws():
         sqs = boto3.client("sqs", region_name=REGION)
         for role in ("quarantine", "inbox", "receipts"):
@@ -68,6 +71,10 @@ def bodies(sqs: Any, role: str) -> list[str]:
     url = sqs.get_queue_url(QueueName=NAMES.queue(role))["QueueUrl"]
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     return [message["Body"] for message in found.get("Messages", [])]
+
+
+def kept(id_: str, step: str, record: Any, sent_ms: int = 100_000) -> Kept:
+    return Kept(REGION, id_, "why", step, sent_ms, record, receipts=(id_,))
 
 
 @contextmanager
@@ -187,15 +194,12 @@ def test_what_would_come_straight_back_is_kept_with_advice(
 
 
 def test_records_are_counted_by_region_reason_step_and_table_without_a_value() -> None:
-    def kept(id_: str, step: str, record: Any, sent_ms: int = 100_000) -> Kept:
-        return Kept(REGION, id_, "why", step, sent_ms, record, receipts=(id_,))
-
     records = [
         kept("1", "listener", stream_record("c-1"), 40_000),
         kept("2", "listener", stream_record("c-1")),
         kept("3", "listener", stream_record("c-2")),
         kept("4", "replicator", CHANGE),
-        kept("5", "anonymizer", json.dumps({"detail": {"receipts": [{"table": "t", "key": k} for k in "ab"]}})),
+        kept("5", "anonymizer", json.dumps({"detail": RECEIPTS})),
         kept("6", "replicator", "garbage"),
         kept("7", "replicator", {"no": "change"}),
     ]
@@ -206,6 +210,43 @@ def test_records_are_counted_by_region_reason_step_and_table_without_a_value() -
         Group(REGION, "why", "replicator", "shopease-inventory", 1, 1, 1),
     ]
     assert "secret" not in repr(records)
+
+
+def controlled(**control: Any) -> dict[str, Any]:
+    record = stream_record()
+    record["dynamodb"]["NewImage"]["_dom"] = control
+    record["dynamodb"]["OldImage"] = {"email": {"S": "secret"}}
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "tables", "keys", "attributes", "versions"),
+    [
+        (stream_record(), ["shopease-customers"], 1, ["customer_id", "name"], []),
+        (
+            controlled(M={"v": {"S": VERSION}, "o": {"S": REGION}}),
+            ["shopease-customers"],
+            1,
+            ["_dom", "customer_id", "email", "name"],
+            [VERSION],
+        ),
+        (controlled(S="secret"), ["shopease-customers"], 1, ["_dom", "customer_id", "email", "name"], []),
+        ({**CHANGE, "version": VERSION}, ["shopease-inventory"], 1, ["name", "sku"], [VERSION]),
+        ({**CHANGE, "version": "secret"}, ["shopease-inventory"], 1, ["name", "sku"], []),
+        ({**CHANGE, "image": "secret"}, ["shopease-inventory"], 1, ["sku"], []),
+        (json.dumps({"detail": repack_mutation(CHANGE, REGION)}), ["shopease-inventory"], 1, ["name", "sku"], []),
+        (json.dumps({"detail": RECEIPTS}), ["t"], 2, [], []),
+        ({"table": ["secret"], "key": {}}, ["?"], 1, [], []),
+        ("secret", ["?"], 1, [], []),
+    ],
+)
+def test_a_description_has_names_and_versions_and_no_value(
+    record: Any, tables: list[str], keys: int, attributes: list[str], versions: list[str]
+) -> None:
+    found = describe(kept("1", "step", record), {"shopease-customers": "_dom"}, now_s=lambda: 101)
+    assert (found.tables, found.keys, found.attributes, found.versions) == (tables, keys, attributes, versions)
+    assert (found.region, found.id, found.reason, found.step, found.age_s) == (REGION, "1", "why", "step", 1)
+    assert "secret" not in repr(found)
 
 
 def test_a_record_travels_through_a_queue_whatever_its_characters(clients: tuple[Any, Any]) -> None:

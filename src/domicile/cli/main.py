@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import dead_letters, demo, deployment, local, project, quarantine, secrets, simulate
+from domicile.cli import demo, deployment, dlq, local, project, quarantine, secrets, simulate
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -26,7 +26,7 @@ app.command()(simulate.simulate)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
 app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

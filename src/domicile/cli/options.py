@@ -17,8 +17,8 @@ DEFAULT_FILE = Path("domicile.yaml")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]
 OneRegion = Annotated[str | None, typer.Option("--region", help="Only this Region; each one without it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the plan is carried out.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Carry the plan out; without it nothing changes.")]
+NOTHING_DONE = "nothing was changed; --yes carries the plan out"
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 

@@ -1,4 +1,4 @@
-"""``domicile dead-letters``: what was tried until it was given up, by Region."""
+"""``domicile dlq``: what was tried until it was given up, by Region."""
 # ruff: noqa: PLC0415  # imports stand in the commands, so that each start pays only for what it uses
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domicile.cli.options import DEFAULT_FILE, DeploymentFile, DryRun, Json, OneRegion, Yes, regions_of
+from domicile.cli.options import DEFAULT_FILE, NOTHING_DONE, DeploymentFile, Json, OneRegion, Yes, regions_of
 from domicile.errors import OperationError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The messages and events that were 
 
 
 @app.command("list")
-def show(file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, as_json: Json = False) -> None:
+def list_(file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, as_json: Json = False) -> None:
     """Count the messages in each dead-letter queue."""
     found = _counts(_open(file, region))
     if as_json:
@@ -37,25 +37,44 @@ def redrive(
     region: OneRegion = None,
     limit: Annotated[int, typer.Option(min=1, help="How many events a bus gets again, at most.")] = 1000,
     *,
-    dry_run: DryRun = False,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
-    """Bring the messages back to work: those of queues to their queue, events to their bus."""
+    """Plan to bring the messages back to work, those of queues to their queue, events to their bus; --yes does it."""
     from domicile.dead_letters import LOST_HERE
 
     dead_letters = _open(file, region)
     found = _counts(dead_letters)
-    for (name, role), count in found.items():
-        action = f"keep: {LOST_HERE}" if role == "stream-dlq" else "bring back"
-        typer.echo(f"{name}  {role}  {count} messages  {action}")
-    chosen = [place for place in found if place[1] != "stream-dlq"]
-    if chosen and not dry_run and (yes or typer.confirm("Do it?", err=True)):
-        for name, role in chosen:
-            typer.echo(f"{name}  {role}  {dead_letters[name].redrive(role, limit)}")
-    if not found:
+    plan = [
+        {
+            "region": name,
+            "queue": role,
+            "messages": count,
+            "action": f"keep: {LOST_HERE}" if role == "stream-dlq" else "bring back",
+        }
+        for (name, role), count in found.items()
+    ]
+    if not as_json:
+        for step in plan:
+            typer.echo(f"{step['region']}  {step['queue']}  {step['messages']} messages  {step['action']}")
+    done: list[dict[str, str]] = []
+    problems: list[str] = []
+    for name, role in found if yes else ():
+        try:
+            done.append({"region": name, "queue": role, "result": dead_letters[name].redrive(role, limit)})
+        except OperationError as error:
+            problems.append(str(error))
+    if as_json:
+        typer.echo(json.dumps({"plan": plan, "done": done, "problems": problems}))
+    elif not plan:
         typer.echo("nothing to do")
-    elif not dry_run and len(chosen) < len(found):
-        raise OperationError("some messages can't be brought back, see above")
+    elif not yes:
+        typer.echo(NOTHING_DONE)
+    else:
+        for one in done:
+            typer.echo(f"{one['region']}  {one['queue']}  {one['result']}")
+    if problems:
+        raise OperationError("\n".join(problems))
 
 
 def _counts(dead_letters: dict[str, DeadLetters]) -> dict[tuple[str, str], int]:
