@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -58,11 +59,12 @@ class Account:
         self._monkeypatch = monkeypatch
         self.app_config, self.bus = AppConfig(json.dumps(document())), EventBridge()
         self._sequence = 0
-        client_of = boto3.Session.client
+        client_of, own = boto3.Session.client, boto3.Session()
+        fakes = {"appconfigdata": self.app_config, "events": self.bus}
+        made: Any = cache(lambda service, region: client_of(own, service, region_name=region))
 
-        def client(session: boto3.Session, service_name: Any, **more: Any) -> Any:
-            fakes = {"appconfigdata": self.app_config, "events": self.bus}
-            return fakes.get(service_name) or client_of(session, service_name, **more)
+        def client(session: boto3.Session, service_name: Any, region_name: str | None = None, **_: Any) -> Any:
+            return fakes.get(service_name) or made(service_name, region_name or session.region_name)
 
         monkeypatch.setattr(boto3.Session, "client", client)
         self.clients = {region: boto3.client("dynamodb", region_name=region) for region in (HERE, HOME, OTHER)}
