@@ -256,9 +256,12 @@ class PolicyDocument:
 
     def _start(self, version: int) -> None:
         inside = {"ApplicationId": self._application, "EnvironmentId": self._environment}
-        for deployment in self._client.list_deployments(**inside)["Items"]:
-            if deployment["State"] in ("DEPLOYING", "BAKING"):
-                self._client.stop_deployment(**inside, DeploymentNumber=deployment["DeploymentNumber"])
+        # One that bakes can't be stopped, and none can start before it is over.
+        eventually(
+            lambda: {deployment["State"] for deployment in self._client.list_deployments(**inside)["Items"]},
+            lambda states: not states & {"DEPLOYING", "BAKING"},
+            "the end of the last deployment",
+        )
         number = self._client.start_deployment(
             **inside,
             DeploymentStrategyId=self._strategy,

@@ -17,7 +17,7 @@ from domicile.local.api import LocalAws
 
 Found = TypeVar("Found")
 CONTROL = "_dom"
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 
 def eventually(

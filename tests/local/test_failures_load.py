@@ -31,7 +31,7 @@ def test_many_writes_of_four_writers_in_three_regions_all_arrive(local_aws: Loca
 
     with ThreadPoolExecutor(len(_WRITERS)) as pool:
         expected = {sku: n for written in pool.map(write, range(len(_WRITERS))) for sku, n in written.items()}
-    await_everywhere(regions, expected, within_s=60 + _WRITES / 100)
+    await_everywhere(regions, expected, within_s=180 + _WRITES / 25)
     await_quiet(regions)
     assert regions.dead_letters() == {}
     assert {region: regions.quarantined(region) for region in regions.all} == {region: [] for region in regions.all}

@@ -21,6 +21,7 @@ from domicile.local.adaptations import (
     put_events,
     queue_messages,
     redrive,
+    rollouts,
     rule_targets,
     sandboxes,
     streams,
@@ -43,6 +44,7 @@ async def run(port: int, sandbox_files: Path) -> None:
     streams.install()
     queue_messages.install()
     redrive.install()
+    rollouts.install()
     rule_targets.install(loop, faults)
     put_events.install(faults)
     bus_policy.install()
