@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from tests.simulation.controls import CONTROLS, Control
+from domicile.core.control import Image
+from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation, pack_mutations
+from domicile.core.version import Version
+from domicile.pipeline.apply import Applier
+from domicile.pipeline.inbox import Message
+from domicile.simulator.faults import Faults
+from domicile.simulator.region import TABLE
+from domicile.simulator.schedule import Schedule
+from tests.simulation.controls import CONTROLS, Control, nonce
+
+KEY: Image = {"pk": {"S": "k0"}}
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=[control.rule for control in CONTROLS])
@@ -13,3 +26,41 @@ def test_without_the_rule_some_schedule_fails(control: Control, monkeypatch: pyt
     assert any(control.fails(seed) for seed in control.seeds), (
         "python -m tests.simulation.controls tells which seeds show the rule's absence now"
     )
+
+
+@pytest.mark.parametrize(("nonces", "content"), [(True, "2"), (False, "1")])
+def test_without_nonces_a_version_lands_on_an_older_image(
+    nonces: bool, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So rare that its schedule is written out.
+
+    An item is put, updated by ordinary code, and deleted at a version below that of the update. A late duplicate puts
+    it once more, and the listener handles the update before the duplicate's look at the ledger.
+    """
+    if not nonces:
+        nonce(monkeypatch)
+    schedule = Schedule(0, regions=2, faults=Faults(pause=0, crash=0))
+    schedule.calm = True
+    here, now_ms = schedule.by_name["eu-west-1"], schedule.now_ms
+
+    def receive(operation: Operation, ms: int, **more: Any) -> None:
+        version = Version(ms, plain=True, tie=1, region="ap-south-1")
+        change = Mutation(operation=operation, table=TABLE, key=KEY, version=version, origin="ap-south-1", **more)
+        (entry,) = pack_mutations([Addressed(EVERYWHERE, change)], "ap-south-1", {})
+        here.replicator.handle([Message("m", json.dumps({"detail": json.loads(entry.detail)}))])
+
+    receive(Operation.PUT, now_ms - 9000, image={**KEY, "value": {"N": "1"}})
+    item = here.store.get(TABLE, KEY)
+    here.store.replace(TABLE, KEY, {**(item or {}), "value": {"N": "2"}})
+    update = here.stream.all[-1]
+    receive(Operation.DELETE, now_ms - 5000)
+
+    def look_late(self: Applier, *arguments: Any) -> None:
+        monkeypatch.setattr(Applier, "honour_tombstone", look)
+        here.listener.handle([update])
+        look(self, *arguments)
+
+    look = Applier.honour_tombstone
+    monkeypatch.setattr(Applier, "honour_tombstone", look_late)
+    receive(Operation.PUT, now_ms - 9000, image={**KEY, "value": {"N": "1"}})
+    assert (here.store.get(TABLE, KEY) or {})["value"] == {"N": content}

@@ -226,8 +226,9 @@ def _versions(history: History) -> dict[tuple[str, int], str]:
 def _replaced(history: History, versions: dict[tuple[str, int], str]) -> Iterator[tuple[Write, Write]]:
     """Yield pairs of writes whose second replaced the first where it was written, and must be above it.
 
-    A stamped write need not be: its writer may not see that an item's version is not that of its last plain write yet.
-    Nor need it be above one that was quarantined, whose version may have been unknown to those that came after it.
+    What is above it: a plain write above all that its own Region's stream had, and any write above the version that it
+    found. A plain write may be found before its version is there, by a stamped write or in what a claim check brought.
+    One that was quarantined may get its version only after those that came after it.
     """
     quarantined = {(record.region, record.sequence) for record in history.quarantined}
     by_id = {write.id: write for write in history.writes if write.void is None}
@@ -235,7 +236,8 @@ def _replaced(history: History, versions: dict[tuple[str, int], str]) -> Iterato
         below = by_id.get(write.over) if write.over is not None else None
         if below is None or (below.region, below.sequence) in quarantined:
             continue
-        if write.version is None or write.over_version == _version_of(below, versions):
+        same_stream = write.version is None and write.region == below.region
+        if same_stream or write.over_version == _version_of(below, versions):
             yield below, write
 
 

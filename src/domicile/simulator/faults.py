@@ -42,6 +42,7 @@ class Faults:
 
     crash: float = 0.02  # a function dies, before or after a call
     pause: float = 0.1  # a function waits at a call while others go on
+    timeout_ms: int = 5000  # how long it may wait; its messages come back a second later, so that nobody has them twice
     throttle: float = 0.02  # a call fails, and may succeed later
     lost_answer: float = 0.02  # a write is done, but its answer is lost, and it is sent again
     lost_response: float = 0.05  # a batch was handled, but its answer is lost, and it is delivered again

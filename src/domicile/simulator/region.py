@@ -41,8 +41,8 @@ class Region:
         self._skew_ms = chance.randint(-faults.service_skew_ms_max, faults.service_skew_ms_max)
         self.store = MemoryStore(self._changed)
         self.stream = Stream(name, chance, self.now_ms)
-        self.inbox = Queue("inbox", faults.receives_max, chance, self.now_ms)
-        self.receipts = Queue("receipts", faults.receives_max, chance, self.now_ms)
+        self.inbox = Queue("inbox", faults, chance, self.now_ms)
+        self.receipts = Queue("receipts", faults, chance, self.now_ms)
         self.bus = Bus(name, schedule.regions)
         self.app_config = AppConfig(schedule.documents)
         self.quarantine: list[tuple[str, str, str]] = []

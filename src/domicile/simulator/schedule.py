@@ -19,7 +19,6 @@ from domicile.simulator.services import HOUR_MS, POLICY_AGE_MS_MAX, Queue, Shard
 from domicile.simulator.tasks import Crash, Task
 
 REGIONS = ("ap-south-1", "eu-west-1", "us-east-1", "sa-east-1", "ca-central-1")
-TIMEOUT_MS = 60_000
 DRAIN_STEPS_MAX = 20_000
 REDRIVES_MAX = 20
 _STEPS = (15, 40, 80)
@@ -237,7 +236,7 @@ class Schedule:
 
     def _resume(self, task: Task) -> None:
         """Go on with a function that waits; one that has waited beyond its timeout is dead."""
-        kill = self.now_ms - self._waiting.get(task, self.now_ms) > TIMEOUT_MS
+        kill = self.now_ms - self._waiting.get(task, self.now_ms) > self.faults.timeout_ms
         self._task = task
         task.resume(kill=kill)
         self._task = None

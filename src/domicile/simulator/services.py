@@ -13,13 +13,14 @@ from domicile.core.control import Image
 from domicile.core.errors import PolicyUnavailableError
 from domicile.core.patterns import rule_patterns
 from domicile.pipeline.batch import delay_s
+from domicile.simulator.faults import Faults
 from domicile.simulator.matching import matches
 
 HOUR_MS = 3600 * 1000
 RETENTION_MS = 24 * HOUR_MS
 """How long a stream keeps a record, and EventBridge tries to deliver an event."""
 SHARDS = 2
-VISIBILITY_MS = 3000
+_AFTER_TIMEOUT_MS = 1000
 POLICY_AGE_MS_MAX = 1000
 
 
@@ -101,12 +102,13 @@ class Queue:
     It is the port ``Redelivery`` too: a failed message comes back as the functions say.
     """
 
-    def __init__(self, name: str, receives_max: int, chance: random.Random, now_ms: Callable[[], int]) -> None:
+    def __init__(self, name: str, faults: Faults, chance: random.Random, now_ms: Callable[[], int]) -> None:
         self.messages: dict[str, QueuedMessage] = {}
         self.dead: list[QueuedMessage] = []
         self.bodies: list[str] = []
         self._name = name
-        self._receives_max = receives_max
+        self._receives_max = faults.receives_max
+        self._visibility_ms = faults.timeout_ms + _AFTER_TIMEOUT_MS
         self._chance = chance
         self._now_ms = now_ms
 
@@ -131,7 +133,7 @@ class Queue:
                 self.dead.append(self.messages.pop(message.id))
                 continue
             message.received += 1
-            message.visible_at_ms = now_ms + VISIBILITY_MS
+            message.visible_at_ms = now_ms + self._visibility_ms
             records.append(
                 {
                     "messageId": message.id,
