@@ -2,7 +2,8 @@
 
     DomicileError
     ├── TransientError              try again later: nothing is known to be wrong with the record
-    │   └── PolicyUnavailableError  the policy could not be read and none was read before
+    │   ├── PolicyUnavailableError  the policy could not be read and none was read before
+    │   └── UnknownTableError       the policy does not name the table yet
     └── PermanentError              trying again gives the same answer: the record belongs in the quarantine
         ├── PolicyInvalidError      the policy was read and is broken, and no good one was read before
         ├── RecordInvalidError      a stream record, an event or a control attribute is malformed
@@ -27,6 +28,10 @@ class TransientError(DomicileError):
 
 class PolicyUnavailableError(TransientError):
     """AppConfig gave no policy and none was read before."""
+
+
+class UnknownTableError(TransientError):
+    """A new table's changes can come before the policy that names it: its rollout takes its time in each Region."""
 
 
 class PermanentError(DomicileError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from domicile.core.control import Value
-from domicile.core.errors import PolicyInvalidError, RecordInvalidError, UnknownAuthorityError
+from domicile.core.errors import PolicyInvalidError, UnknownAuthorityError, UnknownTableError
 
 FORMAT = 1
 
@@ -63,11 +63,11 @@ class Policy:
     tables: Mapping[str, TablePolicy]
 
     def table(self, name: str) -> TablePolicy:
-        """Return a table's policy; a table that the policy does not know is an error."""
+        """Return a table's policy; :class:`UnknownTableError` where this policy is older than the table."""
         try:
             return self.tables[name]
         except KeyError:
-            raise RecordInvalidError("the policy does not know the table") from None
+            raise UnknownTableError("the policy does not name the table") from None
 
     def home_of(self, image: Mapping[str, Value], table: TablePolicy) -> str | None:
         """Return the item's home Region, or None for a global item.

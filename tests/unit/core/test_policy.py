@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domicile.core.control import Value
-from domicile.core.errors import PolicyInvalidError, RecordInvalidError, UnknownAuthorityError
+from domicile.core.errors import PolicyInvalidError, UnknownAuthorityError, UnknownTableError
 from domicile.core.policy import Policy, Strategy
 from tests.policies import document, policy
 
@@ -175,6 +175,6 @@ def test_any_other_authority_is_unknown_and_never_global(value: Value) -> None:
     assert CANARY not in str(raised.value)
 
 
-def test_a_table_that_the_policy_does_not_know_is_an_error() -> None:
-    with pytest.raises(RecordInvalidError, match="does not know the table"):
+def test_a_table_that_the_policy_does_not_name_yet_is_waited_for() -> None:
+    with pytest.raises(UnknownTableError, match="does not name the table"):
         POLICY.table("shop-customers")

@@ -199,11 +199,14 @@ def test_without_a_policy_that_can_be_understood_every_record_is_quarantined() -
     check_quarantined(region, region.put(item()), item(), "policy_invalid")
 
 
-def test_a_table_that_the_policy_does_not_know_is_quarantined() -> None:
+def test_a_table_that_the_policy_does_not_name_yet_is_waited_for() -> None:
     region = Region()
     record = region.put(item())
     record["eventSourceARN"] = record["eventSourceARN"].replace("shop-orders", "shop-carts")
-    check_quarantined(region, record, item(), "record_invalid")
+    report = region.listen(record)
+    assert report.failed == [record["dynamodb"]["SequenceNumber"]]
+    assert report.reasons == {"UnknownTableError": 1}
+    assert region.quarantine.records == []
 
 
 @pytest.mark.parametrize(
