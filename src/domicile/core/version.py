@@ -27,6 +27,8 @@ _FORM = re.compile(
     r"-(?P<region>[a-z0-9-]{1,32})"
 )
 
+COUNTER_MAX = 10**_COUNTER_DIGITS
+"""Above the counter of every stamped version."""
 AHEAD_MS_MAX = 5 * 60 * 1000
 """How far a version may lie ahead of its record's time before it is quarantined."""
 
@@ -54,12 +56,14 @@ class Version:
         return cls(int(match["ms"]), plain, int(match["sequence"] if plain else match["counter"]), match["region"])
 
 
-def stamp(now_ms: int, base: Version | None, region: str) -> Version:
+def stamp(now_ms: int, base: Version | None, region: str, counter: int = 0) -> Version:
     """Return the version of a stamped write: a hybrid logical clock above the item that was read.
 
-    The write must be conditional on a lower version, and on failure be stamped anew above what it found.
+    The write must be conditional on a lower version, and on failure be stamped anew above what it found. ``counter``,
+    below :data:`COUNTER_MAX`, should be random: a clock that is behind can find one base twice, where a write on top of
+    it was deleted or replaced, and two changes must never have one version.
     """
-    return Version(max(now_ms, base.ms + 1) if base else now_ms, plain=False, tie=0, region=region)
+    return Version(max(now_ms, base.ms + 1) if base else now_ms, plain=False, tie=counter, region=region)
 
 
 def of_plain_write(at_ms: int, sequence: int, region: str, bases: Iterable[Version]) -> Version:

@@ -81,8 +81,8 @@ class Applications:
                 return
             authority = {name: item[name] for name in ("authority",) if name in item}
         now_ms = self._schedule.now_ms + self._skew_ms[region.name]
-        version = stamp(now_ms, control.version if control is not None else None, region.name)
         image = {**without(self._whole(key), "authority"), **authority}
+        version = stamp(now_ms, control.version if control is not None else None, region.name, self._ids)
         stamped = {**image, CONTROL: Control(version=version, origin=region.name).to_value()}
         self._write(region, key, item, stamped, version=str(version))
 
