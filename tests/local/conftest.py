@@ -20,7 +20,9 @@ import pytest
 from domicile.local import api
 from domicile.local.api import STATE_VARIABLE, LocalAws
 from domicile.local.state import StateFolder
+from tests.local.failures import await_quiet
 from tests.local.plane import Plane, free_port, start_server
+from tests.local.regions import Regions
 
 _UP_DEADLINE_S = 300
 _FIXTURE = "local_aws"
@@ -87,6 +89,17 @@ def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(deployment.state))
         yield api.status()
+
+
+@pytest.fixture
+def regions(local_aws: LocalAws) -> Iterator[Regions]:
+    """The Regions; afterwards no fault is left, and nothing waits in a queue, a quarantine or for dead."""
+    regions = Regions(local_aws)
+    yield regions
+    api.faults_clear()
+    await_quiet(regions)
+    assert regions.dead_letters() == {}
+    assert {region: regions.quarantined(region) for region in regions.all} == {region: [] for region in regions.all}
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,6 @@ from tests.local.regions import CONTROL, DEADLINE_S, Regions, eventually, text
 MUMBAI, VIRGINIA, IRELAND = "ap-south-1", "us-east-1", "eu-west-1"
 NAME = "shopease"
 INVENTORY = f"{NAME}-inventory"
-_WORK_QUEUES = ("inbox", "receipts")
 
 
 class Load:
@@ -126,16 +125,19 @@ def await_quiet(regions: Regions) -> None:
 
     def waiting() -> dict[str, int]:
         found = {}
-        for region in regions.all:
-            for role in _WORK_QUEUES:
-                attributes = regions.client("sqs", region).get_queue_attributes(
-                    QueueUrl=regions.queue_url(region, role), AttributeNames=["All"]
-                )["Attributes"]
-                names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-                found[f"{region} {role}"] = sum(int(attributes[name]) for name in names)
+        for region, role in _queues(regions):
+            attributes = regions.client("sqs", region).get_queue_attributes(
+                QueueUrl=regions.queue_url(region, role), AttributeNames=["All"]
+            )["Attributes"]
+            names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+            found[f"{region} {role}"] = sum(int(attributes[name]) for name in names)
         return {queue: count for queue, count in found.items() if count}
 
     eventually(waiting, lambda found: not found, "empty queues")
+
+
+def _queues(regions: Regions) -> list[tuple[str, str]]:
+    return [(region, role) for region in regions.all for role in ("inbox", "receipts")]
 
 
 def contents(regions: Regions, table: str, key: Image) -> dict[str, Image | None]:
@@ -197,20 +199,23 @@ def crash_functions() -> int:
 
 
 @contextmanager
-def visibility_timeout(regions: Regions, role: str, seconds: int) -> Iterator[None]:
-    """Give a queue of every Region a short visibility timeout: what a dead function held comes back so soon."""
-    before: dict[str, str] = {}
-    for region in regions.all:
-        sqs, url = regions.client("sqs", region), regions.queue_url(region, role)
-        before[region] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"][
-            "VisibilityTimeout"
-        ]
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
-    yield
-    for region, value in before.items():
-        regions.client("sqs", region).set_queue_attributes(
-            QueueUrl=regions.queue_url(region, role), Attributes={"VisibilityTimeout": value}
-        )
+def soon_redelivered(regions: Regions) -> Iterator[None]:
+    """Give the pipeline's queues a visibility timeout of three seconds: what a dead function held comes back so soon.
+
+    Their own is minutes, longer than any deadline here.
+    """
+    queues = [(regions.client("sqs", region), regions.queue_url(region, role)) for region, role in _queues(regions)]
+    read: list[dict[str, str]] = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        for sqs, url in queues
+    ]
+    for sqs, url in queues:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3"})
+    try:
+        yield
+    finally:
+        for (sqs, url), attributes in zip(queues, read, strict=True):
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
 class PolicyDocument:

@@ -35,9 +35,9 @@ from tests.local.failures import (
     crash_functions,
     drain,
     operate,
+    soon_redelivered,
     stream_records,
     tapped,
-    visibility_timeout,
 )
 from tests.local.regions import CONTROL, Regions, eventually, text
 
@@ -215,7 +215,7 @@ def _write_while_it_fails(aviary: Aviary) -> None:
         aviary.settled(key, IRELAND)
     assert all(rule["hits"] for rule in api.faults_list()), "each of the faults was met"
     api.faults_clear()
-    with visibility_timeout(aviary.regions, "inbox", 2), visibility_timeout(aviary.regions, "receipts", 2):
+    with soon_redelivered(aviary.regions):
         api.faults_add({"service": "dynamodb", "operation": "PutItem", "latency_ms": 300, "region": IRELAND})
         key = aviary.put("while functions die", VIRGINIA, "EU", IRELAND, IRELAND)
         await_hits()

@@ -7,15 +7,11 @@ import json
 import random
 import time
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 from urllib.request import urlopen
 
-import pytest
-
 from domicile.core.control import Image
 from domicile.local import api
-from domicile.local.api import LocalAws
 from tests.local.failures import (
     IRELAND,
     MUMBAI,
@@ -29,24 +25,13 @@ from tests.local.failures import (
     drain,
     fresh,
     hits,
+    soon_redelivered,
     stream_records,
     tapped,
-    visibility_timeout,
 )
 from tests.local.regions import CONTROL, Regions, eventually
 
 _LOAD_S = 4
-
-
-@pytest.fixture
-def regions(local_aws: LocalAws) -> Iterator[Regions]:
-    """The Regions; afterwards no fault is left, and nothing waits in a queue, a quarantine or for dead."""
-    regions = Regions(local_aws)
-    yield regions
-    api.faults_clear()
-    await_quiet(regions)
-    assert regions.dead_letters() == {}
-    assert {region: regions.quarantined(region) for region in regions.all} == {region: [] for region in regions.all}
 
 
 def test_a_region_that_takes_no_events_for_a_while_catches_up(regions: Regions) -> None:
@@ -78,7 +63,7 @@ def test_a_table_that_throttles_in_the_destination_catches_up(regions: Regions) 
 
 def test_functions_that_die_in_the_middle_of_their_batches_lose_nothing(regions: Regions) -> None:
     load = Load(regions, fresh("crash"))
-    with visibility_timeout(regions, "inbox", 3), visibility_timeout(regions, "receipts", 3):
+    with soon_redelivered(regions):
         with load.running():
             # Every effect takes a while, so that whoever is killed is between two of them.
             api.faults_add({"service": "dynamodb", "operation": "UpdateItem", "latency_ms": 60})

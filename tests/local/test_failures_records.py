@@ -29,22 +29,12 @@ from tests.local.failures import (
     now_ms,
     operate,
     quarantined,
+    soon_redelivered,
     warm_up,
 )
 from tests.local.regions import CONTROL, Regions, eventually
 
 _ITEM_BYTES_MAX = 400 * 1024
-
-
-@pytest.fixture
-def regions(local_aws: LocalAws) -> Iterator[Regions]:
-    """The Regions; afterwards no fault is left, and nothing waits in a queue, a quarantine or for dead."""
-    regions = Regions(local_aws)
-    yield regions
-    api.faults_clear()
-    await_quiet(regions)
-    assert regions.dead_letters() == {}
-    assert {region: regions.quarantined(region) for region in regions.all} == {region: [] for region in regions.all}
 
 
 @pytest.fixture
@@ -130,13 +120,15 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
     for one in (key, deleted):
         regions.put(MUMBAI, "customers", {**one, "localization_authority": {"S": "BR"}, "name": {"S": "raw Bruno"}})
     is_quarantined(regions, {(MUMBAI, "unknown_authority", "listener"): 2})
-    # One of them is deleted before the redrive: it must not come back.
-    regions.delete(MUMBAI, "customers", deleted)
-    for document in documents.values():
-        content = document.read()
-        content["authorities"]["BR"] = VIRGINIA
-        document.deploy(json.dumps(content))
-    crash_functions()
+    with soon_redelivered(regions):
+        # One of them is deleted before the redrive: it must not come back.
+        regions.delete(MUMBAI, "customers", deleted)
+        for document in documents.values():
+            content = document.read()
+            content["authorities"]["BR"] = VIRGINIA
+            document.deploy(json.dumps(content))
+        crash_functions()
+        await_quiet(regions)
     plan = operate(local_aws, "quarantine", "redrive")
     assert "hand back" in plan
     assert quarantined(regions) == {(MUMBAI, "unknown_authority", "listener"): 2}
@@ -173,6 +165,7 @@ def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
                 f"the last good map in {region}'s {role}",
             )
     warm.await_convergence()
+    await_quiet(regions)
     assert quarantined(regions) == {}
 
     # New sandboxes have no map to keep. In Virginia they try again, in Mumbai they quarantine.
