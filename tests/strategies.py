@@ -33,11 +33,15 @@ scalars: SearchStrategy[Value] = st.one_of(
     st.booleans().map(lambda flag: {"BOOL": flag}),
     st.just({"NULL": True}),
 )
-# DynamoDB refuses empty sets and sets with equal members.
+# DynamoDB refuses empty sets, sets with an empty member, and sets with equal members, as 1 and 1.0 are.
 sets: SearchStrategy[Value] = st.one_of(
     [
-        st.fixed_dictionaries({kind: st.lists(members, min_size=1, max_size=4, unique=True)})
-        for kind, members in (("SS", texts), ("NS", numbers), ("BS", binaries))
+        st.fixed_dictionaries({kind: st.lists(members, min_size=1, max_size=4, unique_by=meaning)})
+        for kind, members, meaning in (
+            ("SS", texts.filter(bool), str),
+            ("NS", numbers, Decimal),
+            ("BS", binaries.filter(bool), str),
+        )
     ]
 )
 

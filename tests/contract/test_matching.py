@@ -1,15 +1,14 @@
-"""The simulator's pattern matching agrees with moto's on the patterns that Terraform writes."""
+"""The simulator's pattern matching agrees with moto's and the local AWS's on the patterns that Terraform writes."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 from moto.events.models import EventPattern
-from moto.events.utils import EventMessageType
 
 from domicile.core.control import Control, Image
 from domicile.core.events import CHANGES, FINISHED, SOURCE
@@ -17,12 +16,20 @@ from domicile.core.patterns import Pattern, rule_patterns, stream_filters
 from domicile.core.version import Version
 from domicile.simulator.matching import matches
 
+Matcher = Callable[[Pattern, dict[str, Any]], bool]
 REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
 
 
-def both(pattern: Pattern, event: dict[str, Any]) -> tuple[bool, bool]:
-    moto = EventPattern.load(json.dumps(pattern)).matches_event(cast(EventMessageType, event))
-    return matches(pattern, event), moto
+@pytest.fixture(params=["moto", "local_aws"])
+def reference(request: pytest.FixtureRequest) -> Matcher:
+    if request.param == "moto":
+        return lambda pattern, event: EventPattern.load(json.dumps(pattern)).matches_event(
+            cast(EventMessageType, event)
+        )
+    client = request.getfixturevalue("plane").client("events")
+    return lambda pattern, event: bool(
+        client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"]
+    )
 
 
 def events() -> Iterator[dict[str, Any]]:
@@ -57,19 +64,23 @@ def records() -> Iterator[dict[str, Any]]:
         yield {"eventName": name, "dynamodb": stream} | ({"userIdentity": {"type": kind}} if kind else {})
 
 
-def test_the_rules_of_every_bus_agree_on_every_event() -> None:
+def test_the_rules_of_every_bus_agree_on_every_event(reference: Matcher) -> None:
     answers = [
-        both(pattern, event)
+        (matches(pattern, event), reference(pattern, event))
         for region in REGIONS
         for pattern in rule_patterns(region, [sibling for sibling in REGIONS if sibling != region]).values()
         for event in events()
     ]
     assert {simulated for simulated, _ in answers} == {True, False}
-    assert all(simulated == moto for simulated, moto in answers)
+    assert all(simulated == other for simulated, other in answers)
 
 
 @pytest.mark.parametrize("writers", ["any", "stamped"])
-def test_the_filters_of_every_stream_agree_on_every_record(writers: Any) -> None:
-    answers = [both(pattern, record) for pattern in stream_filters("_dom", writers, REGIONS[0]) for record in records()]
+def test_the_filters_of_every_stream_agree_on_every_record(reference: Matcher, writers: Any) -> None:
+    answers = [
+        (matches(pattern, record), reference(pattern, record))
+        for pattern in stream_filters("_dom", writers, REGIONS[0])
+        for record in records()
+    ]
     assert {simulated for simulated, _ in answers} == {True, False}
-    assert all(simulated == moto for simulated, moto in answers)
+    assert all(simulated == other for simulated, other in answers)

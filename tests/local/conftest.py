@@ -1,4 +1,4 @@
-"""Fixtures: a bare server for the adaptations' tests, and a whole deployment for the end-to-end ones.
+"""Fixtures: a whole deployment on a local AWS for the end-to-end tests, and the bare one with faults.
 
 Starting the deployment takes more than a minute, most of it waits inside Terraform's provider. So it is started when
 the tests have been collected, in the background, and the tests that need it come last.
@@ -21,8 +21,8 @@ from domicile.local import api
 from domicile.local.api import STATE_VARIABLE, LocalAws
 from domicile.local.state import StateFolder
 from tests.local.failures import await_quiet
-from tests.local.plane import Plane, free_port, start_server
 from tests.local.regions import Regions
+from tests.plane import Plane, free_port
 
 _UP_DEADLINE_S = 300
 _FIXTURE = "local_aws"
@@ -100,16 +100,6 @@ def regions(local_aws: LocalAws) -> Iterator[Regions]:
     await_quiet(regions)
     assert regions.dead_letters() == {}
     assert {region: regions.quarantined(region) for region in regions.all} == {region: [] for region in regions.all}
-
-
-@pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """A server of its own, whose environment has what a user's shell may have."""
-    port = free_port()
-    server = start_server(tmp_path_factory.mktemp("plane"), port, SECRET_OF_THE_SHELL="1", AWS_PROFILE="production")
-    yield Plane(port)
-    server.terminate()
-    assert server.wait(15) == 0
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domicile.local.faults import FaultRuleError, Faults
-from tests.local.plane import HERE, THERE, Plane
+from tests.plane import HERE, THERE, Plane
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from tests.local.plane import HERE, Plane, eventually
+from tests.plane import HERE, Plane, eventually
 
 # Prints the keys (or bodies) of each batch; fails as its environment says.
 RECORDER = """

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from domicile.local.account import ACCESS_KEY
-from tests.local.plane import ELSEWHERE, HERE, THERE, Plane, eventually
+from tests.plane import ELSEWHERE, HERE, THERE, Plane, eventually
 
 EVERYTHING = {"detail-type": ["test"]}
 DETAIL = json.dumps({"text": "grüße"})

@@ -6,7 +6,7 @@ import base64
 import json
 
 from domicile.local.account import ACCESS_KEY
-from tests.local.plane import HERE, Plane
+from tests.plane import HERE, Plane
 
 LOOK_AROUND = """
 import importlib, os, sys

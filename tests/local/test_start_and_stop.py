@@ -21,7 +21,7 @@ from domicile.local.errors import LocalError
 from domicile.local.providers import MIRROR_VARIABLE
 from domicile.local.state import StateFolder
 from domicile.progress import progress
-from tests.local.plane import Plane, eventually, free_port, start_server
+from tests.plane import Plane, eventually, free_port, start_server
 
 DEPLOYMENT = Path("domicile.yaml")
 TERRAFORM_THAT_FAILS = """#!/bin/sh
