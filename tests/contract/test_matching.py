@@ -23,9 +23,7 @@ REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
 @pytest.fixture(params=["moto", "local_aws"])
 def reference(request: pytest.FixtureRequest) -> Matcher:
     if request.param == "moto":
-        return lambda pattern, event: EventPattern.load(json.dumps(pattern)).matches_event(
-            cast(EventMessageType, event)
-        )
+        return lambda pattern, event: EventPattern.load(json.dumps(pattern)).matches_event(cast(Any, event))
     client = request.getfixturevalue("plane").client("events")
     return lambda pattern, event: bool(
         client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"]
