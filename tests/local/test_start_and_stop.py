@@ -1,7 +1,8 @@
-"""``up`` and ``down``: one local AWS per state folder, and exactly that one is stopped."""
+"""``up``, ``run`` and ``down``: one local AWS per state folder, and exactly that one is stopped."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from domicile.cli.local import app
 from domicile.errors import UserError
 from domicile.local import api, state
 from domicile.local.errors import LocalError
@@ -36,6 +39,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
     """A state folder that the API works on."""
     monkeypatch.setenv(api.STATE_VARIABLE, str(tmp_path / "state"))
     return StateFolder(tmp_path / "state")
+
+
+@pytest.fixture
+def no_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror of the provider, which nothing asks the registry for."""
+    mirror = tmp_path / "mirror"
+    (mirror / "registry.terraform.io/hashicorp/aws").mkdir(parents=True)
+    monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
+    monkeypatch.setattr("domicile.local.providers.registry_answers", lambda: False)
 
 
 @contextmanager
@@ -156,17 +168,13 @@ def test_a_server_that_hangs_is_ended_with_its_sandboxes(folder: StateFolder, mo
 
 
 def test_what_fails_after_the_start_stops_the_server_and_leaves_the_logs(
-    folder: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: StateFolder, no_registry: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
     terraform = tmp_path / "bin" / "terraform"
     terraform.write_text(TERRAFORM_THAT_FAILS)
     terraform.chmod(0o755)
-    mirror = tmp_path / "mirror"
-    (mirror / "registry.terraform.io/hashicorp/aws").mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{terraform.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
-    monkeypatch.setattr("domicile.local.providers.registry_answers", lambda: False)
     with pytest.raises(LocalError) as failed:
         api.up(DEPLOYMENT, free_port(), progress())
     assert "terraform init of shopease-" in str(failed.value)
@@ -174,3 +182,51 @@ def test_what_fails_after_the_start_stops_the_server_and_leaves_the_logs(
     assert str(folder.logs) in str(failed.value)
     assert folder.server_pid() is None
     assert folder.server_log.exists()
+
+
+COMMAND = """
+import boto3, json, os, sys
+
+boto3.client("sqs", "eu-west-1").create_queue(QueueName="mine")
+bound = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "TF_", "MY_"))}
+print(json.dumps([sys.argv[1:], bound]))
+sys.exit(7)
+"""
+
+
+def test_a_command_runs_bound_to_an_empty_local_aws_that_is_stopped_afterwards(
+    folder: StateFolder,
+    no_registry: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("TF_WORKSPACE", "production")
+    monkeypatch.setenv("MY_SETTING", "1")
+    port = free_port()
+    options = ["--port", str(port), "--", sys.executable, "-c", COMMAND, "--port", "1"]
+    result = CliRunner().invoke(app, ["run", *options])
+    assert result.exit_code == 7
+    arguments, bound = json.loads(capfd.readouterr().out)
+    assert arguments == ["--port", "1"]
+    assert bound["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
+    assert bound["MY_SETTING"] == "1"
+    assert not {"AWS_PROFILE", "TF_WORKSPACE"} & set(bound)
+    assert Path(bound["TF_CLI_CONFIG_FILE"]).parent == folder.folder
+    assert folder.server_pid() is None
+    assert [path.name for path in folder.folder.iterdir()] == ["logs"]
+
+
+def test_a_command_that_is_not_there_leaves_nothing_running(folder: StateFolder, no_registry: None) -> None:
+    with pytest.raises(UserError, match="no-such-command is not a command on the PATH"):
+        api.run(["no-such-command"], free_port(), progress())
+    assert folder.server_pid() is None
+
+
+def test_a_command_is_not_run_on_a_local_aws_that_is_in_use(folder: StateFolder, tmp_path: Path) -> None:
+    server = start_server(folder.folder, free_port())
+    with pytest.raises(LocalError, match="is running; `domicile local down` stops it"):
+        api.run(["touch", str(tmp_path / "ran")], free_port(), progress())
+    assert not (tmp_path / "ran").exists()
+    assert server.poll() is None
+    api.down(progress())
