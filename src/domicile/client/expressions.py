@@ -1,0 +1,167 @@
+"""The caller's expressions with the replication's part merged into them.
+
+Everything is in a boto3 client's form (DynamoDB JSON with bytes). The library's placeholders begin with ``#dom_`` and
+``:dom_``, which a caller's may not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domicile.client.errors import UnsafeOperation
+from domicile.core.control import Control, Value
+from domicile.core.policy import TablePolicy
+
+Parameters = dict[str, Any]
+
+_CONTROL, _VERSION, _HOME, _MARK = "#dom_control", "#dom_version", "#dom_home", "#dom_mark"
+_AUTHORITY = "#dom_authority"
+_VERSION_VALUE, _CONTROL_VALUE, _AUTHORITY_VALUE = ":dom_version", ":dom_control", ":dom_authority"
+# A clause's keyword, not a placeholder's or an attribute's name: as a bare name, SET is reserved.
+_SET = re.compile(r"(?<![#:.\w])SET(?=\s)", re.IGNORECASE)
+_LEGACY = {
+    "AttributesToGet": "ProjectionExpression",
+    "AttributeUpdates": "UpdateExpression",
+    "ConditionalOperator": "ConditionExpression",
+    "Expected": "ConditionExpression",
+    "KeyConditions": "KeyConditionExpression",
+    "QueryFilter": "FilterExpression",
+    "ScanFilter": "FilterExpression",
+}
+
+
+def refuse_unsafe(parameters: Mapping[str, Any], table: TablePolicy) -> None:
+    """Raise :class:`UnsafeOperation` for what cannot be merged, or would touch the control attribute."""
+    for name, instead in _LEGACY.items():
+        if name in parameters:
+            raise UnsafeOperation(f"{name} is a legacy parameter, which takes no version condition: use {instead}")
+    names = parameters.get("ExpressionAttributeNames") or {}
+    placeholders = [*names, *(parameters.get("ExpressionAttributeValues") or {})]
+    if any(placeholder.startswith(("#dom_", ":dom_")) for placeholder in placeholders):
+        raise UnsafeOperation("placeholders that begin with #dom_ or :dom_ are the library's: rename them")
+    if table.control_attribute in names.values() or table.control_attribute in parameters.get("Item", ()):
+        raise UnsafeOperation(f"{table.control_attribute} is the replication's own attribute: leave it out")
+
+
+def guarded(parameters: Parameters, table: TablePolicy, control: Control | None, *, over_stub: bool) -> Parameters:
+    """Return a write's parameters with the condition that it meets no stub, no mark and, stamped, no later version.
+
+    The item that was met comes back with a refusal, whatever the caller asked for: it says what was in the way.
+    ``control`` is None for a delete, whose version the listener gives. ``over_stub`` lets a stub be replaced.
+    """
+    names = {_CONTROL: table.control_attribute, _MARK: "x"}
+    conditions = [f"attribute_not_exists({_CONTROL}.{_MARK})"]
+    values: dict[str, Value] = {}
+    if not over_stub:
+        names[_HOME] = "l"
+        conditions.append(f"attribute_not_exists({_CONTROL}.{_HOME})")
+    if control is not None:
+        names[_VERSION] = "v"
+        conditions.append(f"(attribute_not_exists({_CONTROL}) OR {_CONTROL}.{_VERSION} < {_VERSION_VALUE})")
+        values[_VERSION_VALUE] = {"S": str(control.version)}
+    return _merged(parameters, conditions, names, values)
+
+
+def with_assigned(parameters: Parameters, table: TablePolicy, control: Control) -> Parameters:
+    """Return an update's parameters that set the control attribute too."""
+    return _assigning(parameters, _CONTROL, table.control_attribute, _CONTROL_VALUE, control.to_value())
+
+
+def on_existing(parameters: Parameters, table: TablePolicy) -> Parameters:
+    """Return a write's parameters with the condition that the item exists."""
+    return _merged(parameters, ["attribute_exists(#dom_key)"], {"#dom_key": table.key_names[0]}, {})
+
+
+def with_authority(parameters: Parameters, table: TablePolicy, authority: Value) -> Parameters:
+    """Return an update's parameters that create the item under this authority, and find none there."""
+    assigned = _assigning(parameters, _AUTHORITY, table.authority_attribute, _AUTHORITY_VALUE, authority)
+    return _merged(assigned, ["attribute_not_exists(#dom_key)"], {"#dom_key": table.key_names[0]}, {})
+
+
+def _assigning(parameters: Parameters, name: str, attribute: str, value: str, content: Value) -> Parameters:
+    expression: str = parameters.get("UpdateExpression", "")
+    assignment = f"SET {name} = {value}"
+    merged = (
+        _SET.sub(f"{assignment},", expression, count=1) if _SET.search(expression) else f"{assignment} {expression}"
+    )
+    return {
+        **parameters,
+        "UpdateExpression": merged,
+        "ExpressionAttributeNames": {**(parameters.get("ExpressionAttributeNames") or {}), name: attribute},
+        "ExpressionAttributeValues": {**(parameters.get("ExpressionAttributeValues") or {}), value: content},
+    }
+
+
+def _merged(
+    parameters: Parameters, conditions: Iterable[str], names: Mapping[str, str], values: Mapping[str, Value]
+) -> Parameters:
+    users = parameters.get("ConditionExpression")
+    merged = {
+        **parameters,
+        "ConditionExpression": " AND ".join([*conditions, f"({users})"] if users else conditions),
+        "ExpressionAttributeNames": {**(parameters.get("ExpressionAttributeNames") or {}), **names},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if values:
+        merged["ExpressionAttributeValues"] = {**(parameters.get("ExpressionAttributeValues") or {}), **values}
+    return merged
+
+
+def assigned_value(parameters: Mapping[str, Any], attribute: str) -> Value | None:
+    """Return what an update sets an attribute to, where it does so by ``SET name = :value``; else None."""
+    names = parameters.get("ExpressionAttributeNames") or {}
+    spellings = [attribute, *(placeholder for placeholder, name in names.items() if name == attribute)]
+    spelled = "|".join(re.escape(spelling) for spelling in spellings)
+    found = re.search(rf"(?<![#:.\w])(?:{spelled})\s*=\s*(:\w+)", parameters.get("UpdateExpression", ""))
+    return (parameters.get("ExpressionAttributeValues") or {}).get(found[1]) if found else None
+
+
+def touches(parameters: Mapping[str, Any], attribute: str) -> bool:
+    """Whether an update's expression names a top-level attribute at all."""
+    names = parameters.get("ExpressionAttributeNames") or {}
+    words = re.findall(r"(?<![:.\w#])#?\w+", parameters.get("UpdateExpression", ""))
+    return any(names.get(word, word) == attribute for word in words)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A read's parameters with the attributes that the library needs, and those to take out of the answer again."""
+
+    parameters: Parameters
+    added: tuple[str, ...]
+    names_sensitive: bool
+
+
+def projected(parameters: Parameters, table: TablePolicy, needed: Iterable[str]) -> Projection:
+    """Add ``needed`` top-level attributes to a read's projection, where it has one."""
+    expression = parameters.get("ProjectionExpression")
+    if expression is None:
+        return Projection(parameters, (table.control_attribute,), names_sensitive=False)
+    names = parameters.get("ExpressionAttributeNames") or {}
+    paths = [_path(text, names) for text in expression.split(",")]
+    if any(path[0] == table.control_attribute for path in paths):
+        raise UnsafeOperation(f"{table.control_attribute} is the replication's own attribute: leave it out")
+    wanted = {path[0] for path in paths}
+    added = {f"#dom_{number}": name for number, name in enumerate(needed) if name not in wanted}
+    return Projection(
+        {
+            **parameters,
+            "ProjectionExpression": ", ".join([expression, *added]),
+            "ExpressionAttributeNames": {**names, **added},
+        },
+        tuple(added.values()),
+        any(_overlap(path, sensitive) for path in paths for sensitive in table.sensitive),
+    )
+
+
+def _path(text: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a document path's attribute names: list indexes lead to the same sensitive attribute."""
+    words = (re.sub(r"\[.*", "", word).strip() for word in text.split("."))
+    return tuple(names.get(word, word) for word in words)
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return all(a == b for a, b in zip(one, other, strict=False))

@@ -1,0 +1,74 @@
+"""What a client is made of, for both clients."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.config import Config
+
+from domicile.aws.policy_source import AppConfigPolicySource
+from domicile.client.clock import Clock
+from domicile.client.context import Context
+from domicile.client.events import Hook, Reporter
+from domicile.client.health import Health
+from domicile.client.options import Options
+from domicile.client.reach import Reach
+from domicile.core.errors import PolicyUnavailableError
+from domicile.core.policy import Policy
+from domicile.naming import Names
+
+_ATTEMPTS_MAX = 2
+"""In one Region, by botocore's standard retries: another Region is the better retry."""
+
+
+def new_context(
+    name: str,
+    regions: Sequence[str],
+    policy: Callable[[], Policy],
+    options: Options,
+    hook: Hook | None,
+) -> Context:
+    """Return the shared part of a client of the deployment ``name``; ``regions``: the nearest first."""
+    tell = Reporter(hook)
+    return Context(
+        regions=tuple(dict.fromkeys(regions)),
+        policy=policy,
+        physical_name=Names(name, region=regions[0], account="").table,
+        clock=Clock(),
+        reach=Reach(Health(options, time.monotonic, tell), tell),
+        tell=tell,
+        options=options,
+    )
+
+
+def configured(options: Options, config: Config | None) -> Config:
+    """Return the configuration of the DynamoDB clients: a Region that is down must be told soon."""
+    ours = Config(
+        connect_timeout=options.connect_timeout_s,
+        read_timeout=options.read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS_MAX},
+    )
+    return ours.merge(config) if config is not None else ours
+
+
+def policy_of_appconfig(name: str, regions: Sequence[str], client_of: Callable[[str], Any]) -> Callable[[], Policy]:
+    """Return a reader of the deployed policy, which is the same in every Region: of the first one that has it.
+
+    ``client_of`` makes an AppConfig Data client for a Region. What was read is kept, and read again when it is old.
+    """
+    path = Names(name, region=regions[0], account="").policy_path
+    sources: dict[str, AppConfigPolicySource] = {}
+
+    def read() -> Policy:
+        for region in regions:
+            if region not in sources:
+                sources[region] = AppConfigPolicySource(client_of(region), path)
+            try:
+                return sources[region].get()
+            except PolicyUnavailableError:
+                continue
+        raise PolicyUnavailableError(f"AppConfig gave no policy in {', '.join(regions)}")
+
+    return read

@@ -1,0 +1,183 @@
+"""Transactions: all or none in the one Region where DynamoDB's transactions end.
+
+Each item is replicated on its own afterwards: other Regions see the items arrive one by one. A transaction whose items
+live in different Regions is refused: it would need a commit protocol across Regions, and half of it could be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError, ParamValidationError
+
+from domicile.client.context import Context
+from domicile.client.errors import UnsafeOperation, WriteContention
+from domicile.client.events import Event, Kind
+from domicile.client.expressions import Parameters, refuse_unsafe
+from domicile.client.options import Placement
+from domicile.client.reach import Reply
+from domicile.client.steps import Pause, Steps
+from domicile.client.writes import Operation, Write, given_authority
+from domicile.core.control import Control, Image, without
+from domicile.core.policy import TablePolicy
+from domicile.core.version import Version
+
+_SPLIT = "DynamoDB's transactions end at the Region; write them in a transaction for each"
+_OPERATIONS: Mapping[str, Operation] = {
+    "Put": "put_item",
+    "Update": "update_item",
+    "Delete": "delete_item",
+    "ConditionCheck": "condition_check",
+}
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One action of a transaction; ``base`` is the version of another write that came first."""
+
+    kind: str
+    table: TablePolicy
+    write: Write
+    base: Version | None = None
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why one member refused: what it met, as far as DynamoDB told."""
+
+    member: int
+    item: Image | None
+    control: Control | None
+
+
+class TransactionWriter:
+    """The steps of TransactWriteItems."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def write(self, parameters: Parameters, placement: Placement) -> Steps[Parameters]:
+        """Do all of ``TransactItems`` where their items live, or none; tables go by their deployment file's names."""
+        if "ClientRequestToken" in parameters:
+            raise UnsafeOperation("ClientRequestToken: each call is stamped anew and repeats no other; leave it out")
+        members = [
+            self._member(kind, request) for item in parameters["TransactItems"] for kind, request in item.items()
+        ]
+        given = [self._context.home_of(given_authority(member.table, member.write), member.table) for member in members]
+        homes = {home for home in given if home is not None}
+        home = _only(homes) if placement == "home" and homes else None
+        return _Attempts(self._context, parameters, members).run(home)
+
+    def _member(self, kind: str, request: Parameters) -> _Member:
+        if kind not in _OPERATIONS:
+            raise ParamValidationError(report=f"TransactItems: must be one of {', '.join(_OPERATIONS)}")
+        table = self._context.table(request["TableName"])
+        refuse_unsafe(request, table)
+        return _Member(kind, table, Write(operation=_OPERATIONS[kind], parameters={**request, "TableName": table.name}))
+
+
+class _Attempts:
+    """One transaction on its way to the Region where all its items live."""
+
+    def __init__(self, context: Context, parameters: Parameters, members: list[_Member]) -> None:
+        self._context = context
+        self._parameters = parameters
+        self._members = members
+        self._sent: list[Version] = []
+        self._region = ""
+        self._left: set[str] = set()
+        self._pause_s = context.options.pause_s
+
+    def run(self, home: str | None) -> Steps[Parameters]:
+        """Send to ``home``, or where there is none to the nearest Region, until it is done or refused."""
+        for _ in range(self._context.options.attempts_max):
+            try:
+                reply = yield from self._send(home)
+            except ClientError as error:
+                refusals = self._refusals(error)
+                controls = [refusal.control for refusal in refusals if refusal.control is not None]
+                if stubs := {control.home for control in controls if control.home is not None}:
+                    home = self._redirect(_only(stubs), refusals)
+                elif any(control.deleting for control in controls):
+                    yield Pause(self._pause_s)
+                    self._pause_s *= 2
+                elif not self._restamp(refusals):
+                    raise _as_asked(error, self._members) from None
+                continue
+            return reply.response
+        raise WriteContention("other changes of the items came first every time")
+
+    def _send(self, home: str | None) -> Steps[Reply]:
+        call, regions = self._context.reach.call, self._context.regions
+        if home is None:
+            return (yield from call(regions, "transact_write_items", self._stamp, None))
+        return (yield from self._context.home_call(home, "transact_write_items", self._stamp, None))
+
+    def _stamp(self, region: str) -> Parameters:
+        self._region = region
+        self._sent = [self._context.clock.stamp(region, member.base) for member in self._members]
+        stamped = [
+            {member.kind: member.write.stamped(member.table, version)}
+            for member, version in zip(self._members, self._sent, strict=True)
+        ]
+        return {**self._parameters, "TransactItems": stamped}
+
+    def _refusals(self, error: ClientError) -> list[_Refusal]:
+        reasons: Any = error.response.get("CancellationReasons") or []
+        found = []
+        for number, reason in enumerate(reasons):
+            if reason.get("Code") == "ConditionalCheckFailed":
+                item = reason.get("Item") or None
+                found.append(_Refusal(number, item, self._context.saw(self._members[number].table, item)))
+        return found
+
+    def _redirect(self, home: str, refusals: list[_Refusal]) -> str:
+        self._left.add(self._region)
+        if home in self._left:
+            raise UnsafeOperation(f"the items live in {' and '.join(sorted(self._left))}: {_SPLIT}")
+        for refusal in refusals:
+            member = self._members[refusal.member]
+            if member.write.operation == "update_item" and refusal.control is not None and refusal.control.is_stub:
+                self._members[refusal.member] = replace(member, write=replace(member.write, stub=refusal.item))
+        self._context.tell(Event(Kind.REDIRECT, self._region, home))
+        return home
+
+    def _restamp(self, refusals: list[_Refusal]) -> bool:
+        """Stamp those anew that another write came before; tell whether there were any."""
+        lost = False
+        for refusal in refusals:
+            member = self._members[refusal.member]
+            control = refusal.control
+            if control is not None and member.write.is_stamped and control.version >= self._sent[refusal.member]:
+                self._members[refusal.member] = replace(member, base=control.version)
+                lost = True
+        if lost:
+            self._context.tell(Event(Kind.RESTAMP, self._region))
+        return lost
+
+
+def _only(homes: set[str]) -> str:
+    if len(homes) > 1:
+        raise UnsafeOperation(f"the items live in {' and '.join(sorted(homes))}: {_SPLIT}")
+    return next(iter(homes))
+
+
+def _as_asked(error: ClientError, members: Sequence[_Member]) -> ClientError:
+    """Return the cancellation as the caller's own request would have met it."""
+    response: dict[str, Any] = dict(error.response)
+    if reasons := response.get("CancellationReasons"):
+        response["CancellationReasons"] = [
+            _reason(reason, member) for reason, member in zip(reasons, members, strict=True)
+        ]
+    return type(error)(response, error.operation_name)  # type: ignore[arg-type]
+
+
+def _reason(reason: Mapping[str, Any], member: _Member) -> dict[str, Any]:
+    asked = member.write.parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    return {
+        name: without(value, member.table.control_attribute) if name == "Item" else value
+        for name, value in reason.items()
+        if name != "Item" or asked
+    }
