@@ -7,37 +7,28 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from domicile.dead_letters import DeadLetters
 from domicile.errors import OperationError
-from domicile.naming import Names
+from tests.unit.queues import NAMES, REGION, Queues, in_moto
 
-REGION = "eu-west-1"
-NAMES = Names("shopease", REGION, account="123456789012")
 EVENT = {"version": "0", "source": "domicile", "detail-type": "changes", "detail": {"format": 1, "changes": ["ä"]}}
 
 
 @pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setattr("domicile.queues.WAIT_S", 0)
-    with mock_aws():
-        sqs = boto3.client("sqs", region_name=REGION)
-        for role in ("inbox-dlq", "bus-dlq", "stream-dlq"):
-            sqs.create_queue(QueueName=NAMES.queue(role))
-        yield sqs, boto3.client("events", region_name=REGION)
+def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+    with in_moto(monkeypatch, "inbox-dlq", "bus-dlq", "stream-dlq") as queues:
+        yield queues
 
 
 @pytest.fixture
-def dead_letters(clients: tuple[Any, Any]) -> DeadLetters:
-    return DeadLetters(NAMES, *clients)
+def events(queues: Queues) -> Any:
+    return boto3.client("events", region_name=REGION)
 
 
-def send(sqs: Any, role: str, body: str) -> None:
-    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=NAMES.queue(role))["QueueUrl"], MessageBody=body)
+@pytest.fixture
+def dead_letters(queues: Queues, events: Any) -> DeadLetters:
+    return DeadLetters(NAMES, queues.sqs, events)
 
 
 def put_events(**answer: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -50,8 +41,8 @@ def put_events(**answer: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
     return "put_events", answer, {"Entries": [entry]}
 
 
-def test_messages_are_counted(clients: tuple[Any, Any], dead_letters: DeadLetters) -> None:
-    send(clients[0], "inbox-dlq", "a")
+def test_messages_are_counted(queues: Queues, dead_letters: DeadLetters) -> None:
+    queues.send("inbox-dlq", "a")
     assert [dead_letters.count(role) for role in ("inbox-dlq", "bus-dlq")] == [1, 0]
 
 
@@ -60,12 +51,12 @@ def test_a_queue_that_can_not_be_read_is_reported_by_region_and_role(dead_letter
         dead_letters.count("receipts-dlq")
 
 
-def test_sqs_itself_moves_the_messages_of_a_queue(clients: tuple[Any, Any], dead_letters: DeadLetters) -> None:
+def test_sqs_itself_moves_the_messages_of_a_queue(queues: Queues, dead_letters: DeadLetters) -> None:
     started: list[dict[str, Any]] = []
-    clients[0].meta.events.register(
+    queues.sqs.meta.events.register(
         "provide-client-params.sqs.StartMessageMoveTask", lambda params, **_: started.append(params)
     )
-    with Stubber(clients[0]) as stub:
+    with Stubber(queues.sqs) as stub:
         stub.add_response("get_queue_url", {"QueueUrl": "https://url"})
         stub.add_response("get_queue_attributes", {"Attributes": {"QueueArn": NAMES.queue_arn("inbox-dlq")}})
         stub.add_response("start_message_move_task", {"TaskHandle": "t"})
@@ -74,11 +65,11 @@ def test_sqs_itself_moves_the_messages_of_a_queue(clients: tuple[Any, Any], dead
 
 
 def test_events_are_put_on_their_bus_again_and_then_deleted_within_the_limit(
-    clients: tuple[Any, Any], dead_letters: DeadLetters
+    queues: Queues, events: Any, dead_letters: DeadLetters
 ) -> None:
     for _ in range(3):
-        send(clients[0], "bus-dlq", json.dumps(EVENT))
-    with Stubber(clients[1]) as stub:
+        queues.send("bus-dlq", json.dumps(EVENT))
+    with Stubber(events) as stub:
         for _ in range(2):
             stub.add_response(*put_events(FailedEntryCount=0, Entries=[{"EventId": "1"}]))
         assert dead_letters.redrive("bus-dlq", 2) == "2 events are on the bus again"
@@ -86,15 +77,15 @@ def test_events_are_put_on_their_bus_again_and_then_deleted_within_the_limit(
     assert dead_letters.count("bus-dlq") == 1
 
 
-def test_an_event_that_the_bus_refuses_stays(clients: tuple[Any, Any], dead_letters: DeadLetters) -> None:
-    send(clients[0], "bus-dlq", json.dumps(EVENT))
-    with Stubber(clients[1]) as stub:
+def test_an_event_that_the_bus_refuses_stays(queues: Queues, events: Any, dead_letters: DeadLetters) -> None:
+    queues.send("bus-dlq", json.dumps(EVENT))
+    with Stubber(events) as stub:
         stub.add_response(*put_events(FailedEntryCount=1, Entries=[{"ErrorCode": "ThrottlingException"}]))
         with pytest.raises(OperationError, match="the bus did not take an event: ThrottlingException"):
             dead_letters.redrive("bus-dlq", 10)
-    url = clients[0].get_queue_url(QueueName=NAMES.queue("bus-dlq"))["QueueUrl"]
-    held = clients[0].get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"])
-    assert held["Attributes"] == {"ApproximateNumberOfMessagesNotVisible": "1"}
+    held = ["ApproximateNumberOfMessagesNotVisible"]
+    answer = queues.sqs.get_queue_attributes(QueueUrl=queues.url("bus-dlq"), AttributeNames=held)
+    assert answer["Attributes"] == {"ApproximateNumberOfMessagesNotVisible": "1"}
 
 
 def test_what_a_stream_gave_up_is_not_handed_back_and_that_is_said(dead_letters: DeadLetters) -> None:

@@ -10,17 +10,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
-from moto import mock_aws
 
 from domicile.aws.quarantine import SqsQuarantine
 from domicile.core.events import repack_mutation, unpack_mutations
 from domicile.errors import OperationError
-from domicile.naming import Names
 from domicile.pipeline.inbox import Message, detail_of
 from domicile.quarantine import Group, Kept, Quarantine, describe, summarize
+from tests.unit.queues import NAMES, REGION, Queues, in_moto
 
-REGION = "eu-west-1"
-NAMES = Names("shopease", REGION, account="")
 VERSION = "001766361600000-0000001-us-east-1"
 CHANGE = {
     "operation": "put",
@@ -46,31 +43,23 @@ def stream_record(key: str = "c-1", value: str = "secret") -> dict[str, Any]:
 
 
 @pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setattr("domicile.queues.WAIT_S", 0)
-    with mock_aws():
-        sqs = boto3.client("sqs", region_name=REGION)
-        for role in ("quarantine", "inbox", "receipts"):
-            sqs.create_queue(QueueName=NAMES.queue(role))
-        yield sqs, boto3.client("lambda", region_name=REGION)
+def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+    with in_moto(monkeypatch, "quarantine", "inbox", "receipts") as queues:
+        yield queues
 
 
 @pytest.fixture
-def quarantine(clients: tuple[Any, Any]) -> Quarantine:
-    return Quarantine(NAMES, *clients)
+def functions(queues: Queues) -> Any:
+    return boto3.client("lambda", region_name=REGION)
 
 
-def put(sqs: Any, reason: str, step: str, record: Any) -> None:
-    SqsQuarantine(sqs, sqs.get_queue_url(QueueName=NAMES.queue("quarantine"))["QueueUrl"]).put(reason, step, record)
+@pytest.fixture
+def quarantine(queues: Queues, functions: Any) -> Quarantine:
+    return Quarantine(NAMES, queues.sqs, functions)
 
 
-def bodies(sqs: Any, role: str) -> list[str]:
-    url = sqs.get_queue_url(QueueName=NAMES.queue(role))["QueueUrl"]
-    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    return [message["Body"] for message in found.get("Messages", [])]
+def put(queues: Queues, reason: str, step: str, record: Any) -> None:
+    SqsQuarantine(queues.sqs, queues.url("quarantine")).put(reason, step, record)
 
 
 def kept(id_: str, step: str, record: Any, sent_ms: int = 100_000) -> Kept:
@@ -88,10 +77,10 @@ def listener(functions: Any, answer: bytes, **more: str) -> Iterator[list[dict[s
         yield asked
 
 
-def test_what_is_taken_is_the_whole_record_with_its_reason(clients: tuple[Any, Any], quarantine: Quarantine) -> None:
+def test_what_is_taken_is_the_whole_record_with_its_reason(queues: Queues, quarantine: Quarantine) -> None:
     large = stream_record(value=secrets.token_hex(300_000))
-    put(clients[0], "unknown_authority", "listener", large)
-    put(clients[0], "record_invalid", "replicator", "not an event")
+    put(queues, "unknown_authority", "listener", large)
+    put(queues, "record_invalid", "replicator", "not an event")
     taken = quarantine.take(10)
     assert {(kept.reason, kept.step) for kept in taken} == {
         ("unknown_authority", "listener"),
@@ -103,25 +92,25 @@ def test_what_is_taken_is_the_whole_record_with_its_reason(clients: tuple[Any, A
     assert {kept.id for kept in quarantine.take(10)} == {kept.id for kept in taken}
 
 
-def test_a_record_without_all_its_parts_stays_where_it_is(clients: tuple[Any, Any], quarantine: Quarantine) -> None:
-    put(clients[0], "item_too_large", "listener", stream_record(value=secrets.token_hex(300_000)))
-    url = clients[0].get_queue_url(QueueName=NAMES.queue("quarantine"))["QueueUrl"]
-    (part,) = clients[0].receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"]
+def test_a_record_without_all_its_parts_stays_where_it_is(queues: Queues, quarantine: Quarantine) -> None:
+    put(queues, "item_too_large", "listener", stream_record(value=secrets.token_hex(300_000)))
+    url = queues.url("quarantine")
+    (part,) = queues.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"]
     assert quarantine.take(10) == []
-    clients[0].change_message_visibility(QueueUrl=url, ReceiptHandle=part["ReceiptHandle"], VisibilityTimeout=0)
+    queues.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=part["ReceiptHandle"], VisibilityTimeout=0)
     assert len(quarantine.take(10)) == 1
 
 
 def test_a_stream_record_is_given_to_the_alias_of_the_listener_and_deleted(
-    clients: tuple[Any, Any], quarantine: Quarantine
+    queues: Queues, functions: Any, quarantine: Quarantine
 ) -> None:
-    put(clients[0], "unknown_authority", "listener", stream_record())
+    put(queues, "unknown_authority", "listener", stream_record())
     (kept,) = quarantine.take(10)
-    with listener(clients[1], b'{"batchItemFailures": []}') as asked:
+    with listener(functions, b'{"batchItemFailures": []}') as asked:
         assert quarantine.redrive(kept) is None
     assert json.loads(asked[0]["Payload"]) == {"Records": [stream_record()]}
     quarantine.release([])
-    assert bodies(clients[0], "quarantine") == []
+    assert queues.bodies("quarantine") == []
 
 
 @pytest.mark.parametrize(
@@ -132,65 +121,63 @@ def test_a_stream_record_is_given_to_the_alias_of_the_listener_and_deleted(
     ],
 )
 def test_a_record_that_the_listener_does_not_take_is_kept(
-    clients: tuple[Any, Any], quarantine: Quarantine, answer: bytes, more: dict[str, str]
+    queues: Queues, functions: Any, quarantine: Quarantine, answer: bytes, more: dict[str, str]
 ) -> None:
-    put(clients[0], "unknown_authority", "listener", stream_record())
+    put(queues, "unknown_authority", "listener", stream_record())
     (kept,) = quarantine.take(10)
-    with listener(clients[1], answer, **more):
+    with listener(functions, answer, **more):
         problem = quarantine.redrive(kept)
     assert problem is not None
     assert "secret" not in problem
     quarantine.release([kept])
-    assert len(bodies(clients[0], "quarantine")) == 1
+    assert len(queues.bodies("quarantine")) == 1
 
 
 def test_a_service_that_refuses_keeps_the_record_and_is_reported_without_its_words(
-    clients: tuple[Any, Any], quarantine: Quarantine
+    queues: Queues, functions: Any, quarantine: Quarantine
 ) -> None:
-    put(clients[0], "unknown_authority", "listener", stream_record())
+    put(queues, "unknown_authority", "listener", stream_record())
     (kept,) = quarantine.take(10)
-    with Stubber(clients[1]) as stub:
+    with Stubber(functions) as stub:
         stub.add_client_error("invoke", "TooManyRequestsException", "secret")
         with pytest.raises(OperationError) as raised:
             quarantine.redrive(kept)
     assert str(raised.value) == f"{REGION}: the record was not handed back, and is kept: TooManyRequestsException"
     quarantine.release([kept])
-    assert len(bodies(clients[0], "quarantine")) == 1
+    assert len(queues.bodies("quarantine")) == 1
 
 
 @pytest.mark.parametrize("value", ["tea", "\ufffe", secrets.token_hex(150_000)], ids=["small", "noncharacter", "large"])
 def test_a_change_goes_back_to_the_inbox_as_an_event_that_the_replicator_reads(
-    clients: tuple[Any, Any], quarantine: Quarantine, value: str
+    queues: Queues, quarantine: Quarantine, value: str
 ) -> None:
     change = {**CHANGE, "image": {"sku": {"S": value}}}
-    put(clients[0], "unknown_table", "replicator", change)
+    put(queues, "unknown_table", "replicator", change)
     (kept,) = quarantine.take(10)
     assert quarantine.redrive(kept) is None
-    (body,) = bodies(clients[0], "inbox")
+    (body,) = queues.bodies("inbox")
     assert unpack_mutations(detail_of(Message("1", body))) == [change]
-    assert bodies(clients[0], "quarantine") == []
+    assert queues.bodies("quarantine") == []
 
 
 @pytest.mark.parametrize(("step", "queue"), [("replicator", "inbox"), ("anonymizer", "receipts")])
 def test_a_whole_event_goes_back_to_its_queue_as_it_came(
-    clients: tuple[Any, Any], quarantine: Quarantine, step: str, queue: str
+    queues: Queues, quarantine: Quarantine, step: str, queue: str
 ) -> None:
     body = json.dumps({"detail": {"format": 1, "receipts": []}})
-    put(clients[0], "record_invalid", step, body)
+    put(queues, "record_invalid", step, body)
     (kept,) = quarantine.take(10)
     assert quarantine.redrive(kept) is None
-    assert bodies(clients[0], queue) == [body]
+    assert queues.bodies(queue) == [body]
 
 
 @pytest.mark.parametrize("reason", ["stub_write", "version_in_future"])
-def test_what_would_come_straight_back_is_kept_with_advice(
-    clients: tuple[Any, Any], quarantine: Quarantine, reason: str
-) -> None:
-    put(clients[0], reason, "listener", stream_record())
+def test_what_would_come_straight_back_is_kept_with_advice(queues: Queues, quarantine: Quarantine, reason: str) -> None:
+    put(queues, reason, "listener", stream_record())
     (kept,) = quarantine.take(10)
     assert "discard" in (quarantine.redrive(kept) or "")
     quarantine.release([kept])
-    assert len(bodies(clients[0], "quarantine")) == 1
+    assert len(queues.bodies("quarantine")) == 1
 
 
 def test_records_are_counted_by_region_reason_step_and_table_without_a_value() -> None:
@@ -249,8 +236,8 @@ def test_a_description_has_names_and_versions_and_no_value(
     assert "secret" not in repr(found)
 
 
-def test_a_record_travels_through_a_queue_whatever_its_characters(clients: tuple[Any, Any]) -> None:
-    put(clients[0], "why", "listener", stream_record(value="\ufffe\uffff日本"))
-    (body,) = bodies(clients[0], "quarantine")
+def test_a_record_travels_through_a_queue_whatever_its_characters(queues: Queues) -> None:
+    put(queues, "why", "listener", stream_record(value="\ufffe\uffff日本"))
+    (body,) = queues.bodies("quarantine")
     assert body.isascii()
     assert json.loads(body)["record"] == stream_record(value="\ufffe\uffff日本")
