@@ -13,6 +13,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEvent
 from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
@@ -20,7 +21,8 @@ from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from constructs import IConstruct
 
 _WITHOUT_RESOURCES = "xray:"  # the only service in use whose actions can't name a resource
-_ROLE_CHARACTERS_MAX = 10_240
+_INLINE_CHARACTERS_MAX = 10_240
+_MANAGED_CHARACTERS_MAX = 6_144
 _REFERENCE = re.compile(r"\$\{TfToken\[TOKEN\.\d+\]\}")
 _ACCOUNT = "123456789012"  # the longest that a reference in a policy stands for
 
@@ -34,7 +36,7 @@ class Checks:
 
     def visit(self, node: IConstruct) -> None:
         """Report each problem of a construct; cdktf calls this for every construct of the stack."""
-        for problem in self._problems(node):
+        for problem in (*self._problems(node), *_size_problems(node)):
             Annotations.of(node).add_error(problem)
 
     def _problems(self, node: IConstruct) -> Iterator[str]:
@@ -55,24 +57,32 @@ class Checks:
             case DynamodbTable():
                 encryption = node.server_side_encryption_input
                 yield from self._key("a table", encryption.kms_key_arn if encryption else None)
-            case IamRolePolicy():
-                yield from _policy_problems(node.policy_input)
-            case IamRole():
-                # The limit is for all policies of a role together, and they stand beside it.
-                beside = node.node.scope.node.children if node.node.scope else []
-                policies = (policy.policy_input or "" for policy in beside if isinstance(policy, IamRolePolicy))
-                size = sum(len(_REFERENCE.sub(_ACCOUNT, policy)) for policy in policies)
-                if size > _ROLE_CHARACTERS_MAX:
-                    yield (
-                        f"IAM takes {_ROLE_CHARACTERS_MAX} characters of inline policies, and this one has {size}: "
-                        "a deployment can't have so many tables"
-                    )
-            case CloudwatchEventBusPolicy():
+            case IamRolePolicy() | IamPolicy() | CloudwatchEventBusPolicy():
                 yield from _policy_problems(node.policy_input)
 
     def _key(self, what: str, key: str | None) -> Iterator[str]:
         if self._customer_managed_keys and not key:
             yield f"{what} must be encrypted with the Region's key"
+
+
+def _size_problems(node: IConstruct) -> Iterator[str]:
+    """Yield what IAM would refuse; a role's inline policies, which stand beside it, have one limit together."""
+    match node:
+        case IamRole():
+            beside = node.node.scope.node.children if node.node.scope else []
+            size = sum(_size(policy.policy_input) for policy in beside if isinstance(policy, IamRolePolicy))
+            limit, what = _INLINE_CHARACTERS_MAX, "inline policies"
+        case IamPolicy():
+            size = _size(node.policy_input)
+            limit, what = _MANAGED_CHARACTERS_MAX, "a managed policy"
+        case _:
+            return
+    if size > limit:
+        yield f"IAM takes {limit} characters of {what}, and this one has {size}: a deployment can't have so many tables"
+
+
+def _size(policy: str | None) -> int:
+    return len(_REFERENCE.sub(_ACCOUNT, policy or ""))
 
 
 def _policy_problems(policy: str | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cdktf import Aspects, TerraformStack
+from cdktf import Aspects, TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
 from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
@@ -18,6 +18,7 @@ from domicile.naming import RULES, Names
 from infra import backend
 from infra.artifacts import Artifact
 from infra.aspects import Checks
+from modules.application_access import ApplicationAccess
 from modules.authority_map import AuthorityMap
 from modules.encryption import Encryption
 from modules.event_routing import EventRouting
@@ -93,6 +94,22 @@ class RegionStack(TerraformStack):
             listener.follow_stream(f"stream-{name}", stream_arn=table.stream_arn, filters=filters, dead_letters=expired)
         replicator.consume("queue-inbox", queue=inbox, concurrency_max=_CONCURRENCY_MAX)
         anonymizer.consume("queue-receipts", queue=receipts, concurrency_max=_CONCURRENCY_MAX)
+
+        access = ApplicationAccess(
+            self,
+            "application",
+            names=names,
+            siblings=siblings,
+            tables=deployment.tables,
+            configuration_arn=policy.configuration_arn,
+            customer_managed_keys=self._key_arn is not None,
+        )
+        TerraformOutput(
+            self,
+            "application_policy_arn",
+            value=access.policy_arn,
+            description="The policy to attach to the role of an application in this Region",
+        )
 
     def _queue(self, role: str, *, rules: Sequence[str] = (), dead_letters_of: str | None = None) -> Queue:
         return Queue(

@@ -21,6 +21,7 @@ from cdktf_cdktf_provider_aws.appconfig_hosted_configuration_version import Appc
 from constructs import Construct
 
 from domicile.naming import Names
+from modules.policy import Statement, allow
 from modules.text import literal, to_json
 
 SCHEMA = Path(__file__).with_name("policy.schema.json")
@@ -37,6 +38,12 @@ class Rollout:
 
 AT_ONCE = Rollout(minutes=0, step_percent=100, watched_minutes=0)
 GRADUAL = Rollout(minutes=10, step_percent=20, watched_minutes=10)
+
+
+def read_policy(configuration_arn: str) -> Statement:
+    """Return what lets a role read the deployed document."""
+    actions = ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
+    return allow("ReadPolicy", actions, [configuration_arn])
 
 
 class AuthorityMap(Construct):

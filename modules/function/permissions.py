@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domicile.naming import Names
+from modules.authority_map import read_policy
 from modules.encryption import use_keys
 from modules.policy import Statement, allow
 
@@ -83,8 +84,7 @@ class Permissions:
             # X-Ray has no resources: its actions can only be allowed on all of them.
             allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
         ]
-        read = ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
-        return {"work": [*own, *shared], "configuration": [allow("ReadPolicy", read, [self.configuration_arn])]}
+        return {"work": [*own, *shared], "configuration": [read_policy(self.configuration_arn)]}
 
     def _use_keys(self, sid: str, regions: Sequence[Names], services: Sequence[str]) -> list[Statement]:
         return [use_keys(sid, regions, services)] if self.customer_managed_keys else []

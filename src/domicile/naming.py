@@ -1,7 +1,7 @@
 """Every resource name and ARN, in one place.
 
 The names are the same in every Region, so that no Region's stack needs another's state: a sibling's ARN is built from
-partition, Region, account and name. IAM roles are global; their names end in the Region.
+partition, Region, account and name. IAM is global; the names of its roles and policies end in the Region.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class Names:
         """Return the name of the IAM role of one of ``ROLES``."""
         return f"{self.name}-{role}-{self.region}"
 
+    @property
+    def application_policy(self) -> str:
+        """The managed IAM policy of the applications' roles in this Region."""
+        return f"{self.name}-application-{self.region}"
+
     def rule(self, purpose: str) -> str:
         """Return the name of a rule on the bus: one of ``RULES``, or ``to-<region>`` for a sibling."""
         return f"{self.name}-{purpose}"
@@ -145,6 +150,7 @@ _LIMITS = {
     "CloudWatch log group": _Limit(1, 512, "a-zA-Z0-9_/.#-"),
     "SQS queue": _Limit(1, 80, "a-zA-Z0-9_-"),
     "IAM role": _Limit(1, 64, "a-zA-Z0-9_+=,.@-"),
+    "IAM policy": _Limit(1, 128, "a-zA-Z0-9_+=,.@-"),
     "KMS alias": _Limit(1, 256, "a-zA-Z0-9_/-"),
     "Secrets Manager secret": _Limit(1, 512, "a-zA-Z0-9_/+=.@-"),
     "AppConfig application": _Limit(1, 64, "a-zA-Z0-9_.-"),
@@ -168,6 +174,7 @@ def all_names(name: str, regions: Iterable[str], tables: Iterable[str]) -> Itera
             yield "SQS queue", names.queue(role)
         for role in ROLES:
             yield "IAM role", names.role(role)
+        yield "IAM policy", names.application_policy
         for purpose in (*RULES, f"to-{region}"):
             yield "EventBridge rule", names.rule(purpose)
     names = Names(name, region="", account="")

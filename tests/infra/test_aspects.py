@@ -10,6 +10,7 @@ from cdktf import App, Aspects, TerraformStack
 from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
@@ -46,6 +47,9 @@ _BROKEN: dict[str, Callable[[TerraformStack], object]] = {
             for name in ("first", "second")
         ),
     ],
+    "IAM takes 6144 characters of a managed policy, and this one has 6": lambda stack: IamPolicy(
+        stack, "broken", policy=document([allow("Tables", ["dynamodb:GetItem"], ["a" * 6_100])])
+    ),
     "a policy must name its resources: * for sqs:SendMessage in Queues": lambda stack: IamRolePolicy(
         stack, "broken", role="role", policy=document([allow("Queues", ["sqs:SendMessage"], ["*"])])
     ),

@@ -20,6 +20,7 @@ def test_names() -> None:
     assert MUMBAI.log_group("listener") == "/aws/lambda/shopease-listener"
     assert MUMBAI.queue("inbox-dlq") == "shopease-inbox-dlq"
     assert MUMBAI.role("router") == "shopease-router-ap-south-1"
+    assert MUMBAI.application_policy == "shopease-application-ap-south-1"
     assert MUMBAI.rule("to-us-east-1") == "shopease-to-us-east-1"
     assert MUMBAI.hash_secret == "shopease/hash-key"
     assert MUMBAI.policy_path == "shopease/live/policy"
@@ -44,6 +45,7 @@ def test_a_sibling_has_the_same_names_but_for_its_roles() -> None:
     assert [ireland.queue(role) for role in QUEUES] == [MUMBAI.queue(role) for role in QUEUES]
     assert ireland.table("orders") == MUMBAI.table("orders")
     assert not {ireland.role(role) for role in ROLES} & {MUMBAI.role(role) for role in ROLES}, "IAM is global"
+    assert ireland.application_policy != MUMBAI.application_policy, "IAM is global"
 
 
 def test_partition_and_account_may_be_terraform_tokens() -> None:
@@ -76,7 +78,13 @@ def test_characters_that_aws_refuses_are_told() -> None:
 def test_every_name_is_checked() -> None:
     checked = {name for _, name in all_names("shopease", ["ap-south-1"], ["orders"])}
     names = {MUMBAI.table("orders"), MUMBAI.ledger("orders"), MUMBAI.bus, MUMBAI.hash_secret, MUMBAI.key_alias}
-    names |= {MUMBAI.stack, "shopease-to-ap-south-1", MUMBAI.rule("inbox"), MUMBAI.rule("receipts")}
+    names |= {
+        MUMBAI.stack,
+        MUMBAI.application_policy,
+        "shopease-to-ap-south-1",
+        MUMBAI.rule("inbox"),
+        MUMBAI.rule("receipts"),
+    }
     names |= {MUMBAI.function(role) for role in FUNCTIONS} | {MUMBAI.log_group(role) for role in FUNCTIONS}
     names |= {MUMBAI.queue(role) for role in QUEUES} | {MUMBAI.role(role) for role in ROLES}
     assert names <= checked
