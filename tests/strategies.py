@@ -60,11 +60,12 @@ values: SearchStrategy[Value] = st.recursive(scalars | sets, containers, max_lea
 images: SearchStrategy[Image] = st.dictionaries(names, values, max_size=6)
 
 versions = st.builds(
-    lambda ms, plain, tie, region: Version(ms, plain, tie if plain else tie % 10**6, region),
+    lambda ms, plain, tie, region, expired: Version(ms, plain, tie if plain else tie % 10**6, region, expired),
     st.integers(0, 10**15 - 1),
     st.booleans(),
     st.integers(0, 10**40 - 1),
     st.sampled_from(REGIONS),
+    st.booleans(),
 )
 
 

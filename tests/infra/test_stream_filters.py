@@ -80,13 +80,10 @@ _RECORDS = {
     "expiry": _record(_PLAIN, None, _EXPIRY),
     "expiry of a stamped item": _record(_STAMPED_HERE, None, _EXPIRY),
 }
-_MARKS_AND_EXPIRIES = {
-    *("marked for a delete from here", "marked for a delete from elsewhere", "delete of a marked item"),
-    *("expiry", "expiry of a stamped item"),
-}
+_MARKS = {"marked for a delete from here", "marked for a delete from elsewhere", "delete of a marked item"}
 _DROPPED: dict[Literal["any", "stamped"], set[str]] = {
-    "any": _MARKS_AND_EXPIRIES,
-    "stamped": _MARKS_AND_EXPIRIES | {"replica inserted", "replica applied"},
+    "any": _MARKS,
+    "stamped": _MARKS | {"replica inserted", "replica applied"},
 }
 
 

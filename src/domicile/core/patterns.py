@@ -39,21 +39,16 @@ def rule_patterns(region: str, siblings: Sequence[str]) -> dict[str, Pattern]:
 def stream_filters(control_attribute: str, writers: Literal["any", "stamped"], region: str) -> list[Pattern]:
     """Return the patterns of a table's stream records that are worth an invocation; a record passes if one matches.
 
-    The listener would skip what these drop, so they only save cost. What DynamoDB's TTL removes never passes, since
-    every Region expires its own copy; nor does an image that bears the delete mark. Where all writers stamp, a write
-    passes only if it was stamped in this Region or not at all. Filters look at leaves: whether an image bears the mark
-    is whether the mark's ``BOOL`` exists.
+    The listener would skip what these drop, so they only save cost. An image that bears the delete mark never passes.
+    Where all writers stamp, a write passes only if it was stamped in this Region or not at all. Filters look at leaves:
+    whether an image bears the mark is whether the mark's ``BOOL`` exists.
     """
 
     def image(name: str, **members: Any) -> Pattern:
         return {name: {control_attribute: {"M": members}}}
 
     unmarked: Pattern = {"x": {"BOOL": _ABSENT}}
-    removal = {
-        "eventName": ["REMOVE"],
-        "userIdentity": {"type": [*_ABSENT, {"anything-but": ["Service"]}]},
-        "dynamodb": image("OldImage", **unmarked),
-    }
+    removal: Pattern = {"eventName": ["REMOVE"], "dynamodb": image("OldImage", **unmarked)}
     if writers == "any":
         return [removal, {"eventName": _WRITE, "dynamodb": image("NewImage", **unmarked)}]
     stamped_here = image("NewImage", o={"S": [region]}, **unmarked)

@@ -1,6 +1,7 @@
 """What the listener decides: the kind of a change, its version, and which Regions get what of it.
 
-1. A TTL expiry, a record of a marked item and the REMOVE of a marked item are the replication's own: skipped.
+1. A record of a marked item and the REMOVE of a marked item are the replication's own: skipped. A TTL expiry is each
+   Region's own: its version is buried here, and nothing is sent.
 2. Any other REMOVE is an application's delete, also of a stub: erasing anywhere erases everywhere.
 3. A write is plain if the image has no control attribute, or a version not above the old image's. Otherwise it is
    stamped if it was written in this Region, and an applied replica if not. A stamped write with a plain tie is the
@@ -13,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from domicile.core.change import Change
@@ -28,6 +29,7 @@ class Kind(Enum):
     """What a stream record is to the listener."""
 
     SKIP = "skip"
+    EXPIRY = "expiry"
     DELETE = "delete"
     PLAIN = "plain"
     STAMPED = "stamped"
@@ -68,10 +70,10 @@ def classify(change: Change, table: TablePolicy, region: str) -> Verdict:
         return Verdict(kind, reason, old, new)
 
     if change.new is None:
-        if change.expired:
-            return verdict(Kind.SKIP, "expired")
         if old is not None and old.deleting:
             return verdict(Kind.SKIP, "deleted_by_replication")
+        if change.expired:
+            return verdict(Kind.SKIP, "expired_without_version") if old is None else verdict(Kind.EXPIRY, "expired")
         return verdict(Kind.DELETE, "application_delete")
     if new is None:
         return verdict(Kind.PLAIN, "no_control_attribute")
@@ -94,10 +96,11 @@ def needs_ledger(verdict: Verdict) -> bool:
 
 
 def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger) -> Version:
-    """Return the version of a plain write or of a delete.
+    """Return the version of a plain write or of a removal.
 
     Only what this Region wrote into the ledger before this record counts: a retry must see the same base. What this
-    very record wrote there is its version: the entry that was its base may be gone by the time of a retry.
+    very record wrote there is its version: the entry that was its base may be gone by the time of a retry. That the
+    version has expired since, makes no difference.
     """
     bases = [control.version for control in (verdict.old, verdict.new) if control is not None]
     if needs_ledger(verdict):
@@ -105,7 +108,7 @@ def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger)
             if version is None or version.region != region or not version.plain:
                 continue
             if version.tie == change.sequence:
-                return version
+                return replace(version, expired=False)
             if version.tie < change.sequence:
                 bases.append(version)
     return of_plain_write(change.at_ms, change.sequence, region, bases)

@@ -6,14 +6,15 @@ DynamoDB condition is one comparison::
     001766361600000-1000000000000000000000000000000000004421-eu-west-1
     └ ms, 15 digits └ tie: 0 + counter (stamped) or 1 + stream sequence number, 40 digits (plain)
 
-A stamped tie sorts below every plain one: a plain write of the same millisecond happened on top of it.
+A stamped tie sorts below every plain one: a plain write of the same millisecond happened on top of it. With a ``+``
+at its end it is the tombstone of that version, which TTL removed: nothing lies between the two.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.core.errors import RecordInvalidError, VersionInFutureError
 
@@ -24,7 +25,7 @@ _SEQUENCE_DIGITS = 40
 _FORM = re.compile(
     rf"(?P<ms>[0-9]{{{_MS_DIGITS}}})"
     rf"-(?:0(?P<counter>[0-9]{{{_COUNTER_DIGITS}}})|1(?P<sequence>[0-9]{{{_SEQUENCE_DIGITS}}}))"
-    r"-(?P<region>[a-z0-9-]{1,32})"
+    r"-(?P<region>[a-z0-9-]{1,32})(?P<expired>\+?)"
 )
 
 COUNTER_MAX = 10**_COUNTER_DIGITS
@@ -35,16 +36,24 @@ AHEAD_MS_MAX = 5 * 60 * 1000
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """``ms`` since the epoch; ``plain`` tells a stream record's number from a stamp's counter in ``tie``."""
+    """``ms`` since the epoch; ``plain`` tells a stream record's number from a stamp's counter in ``tie``.
+
+    ``expired``: the tombstone that buries this version, and whatever is below it, after TTL removed it.
+    """
 
     ms: int
     plain: bool
     tie: int
     region: str
+    expired: bool = False
 
     def __str__(self) -> str:
         tie = f"1{self.tie:0{_SEQUENCE_DIGITS}d}" if self.plain else f"0{self.tie:0{_COUNTER_DIGITS}d}"
-        return f"{self.ms:0{_MS_DIGITS}d}-{tie}-{self.region}"
+        return f"{self.ms:0{_MS_DIGITS}d}-{tie}-{self.region}{'+' if self.expired else ''}"
+
+    def tombstone(self) -> Version:
+        """Return what buries this version: above it, and below every other that is above it."""
+        return replace(self, expired=True)
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -53,7 +62,8 @@ class Version:
         if match is None:
             raise RecordInvalidError("not a version")
         plain = match["sequence"] is not None
-        return cls(int(match["ms"]), plain, int(match["sequence"] if plain else match["counter"]), match["region"])
+        tie = int(match["sequence"] if plain else match["counter"])
+        return cls(int(match["ms"]), plain, tie, match["region"], bool(match["expired"]))
 
 
 def stamp(now_ms: int, base: Version | None, region: str, counter: int = 0) -> Version:

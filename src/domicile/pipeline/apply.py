@@ -73,12 +73,6 @@ class Applier:
         if tombstone is not None and tombstone > version:
             self.delete(table, key, tombstone, tombstone.region)
 
-    def finish_delete(self, table: TablePolicy, key: Image, found: Control | None) -> None:
-        """Remove an item that was found marked: whoever marked it may have crashed before removing it."""
-        if found is not None and found.deleting:
-            condition = Marked(table.control_attribute, found.version)
-            self._world.store.write(Delete(table=table.name, key=key, condition=condition))
-
     def ledger(self, table: TablePolicy, key: Image) -> Ledger:
         """Read the key's ledger entry."""
         entry = self._world.store.get(table.ledger, key) or {}
@@ -108,7 +102,6 @@ class Applier:
         outcome = _outcome(written, found, control.version)
         if outcome is not Outcome.APPLIED or found is None:
             self.honour_tombstone(table, key, control.version)
-        self.finish_delete(table, key, found)
         return outcome
 
     def _remember(self, table: TablePolicy, key: Image, attribute: str, version: Version) -> None:

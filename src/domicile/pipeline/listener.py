@@ -106,6 +106,10 @@ class Listener:
             self._stub_write(record, change, table, report)
             return None
         version = self._version(change, verdict, table)
+        if verdict.kind is Kind.EXPIRY and verdict.old is not None:
+            # Not the removal's version: this Region may have yet to receive one between the two, which must come.
+            self._applier.delete(table, change.key, verdict.old.version.tombstone(), region)
+            return None
         if verdict.kind is Kind.DELETE:
             self._applier.delete(table, change.key, version, region)
             return route_delete(change, version, region)
@@ -139,8 +143,9 @@ class Listener:
         """Bring this Region's copy to a plain write's version.
 
         Where the item is still as the record left it, it gets the version and nothing else. If it is gone, it comes
-        back only where a tombstone below the version took it. Without a control attribute it is a later plain write,
-        whose own record follows. A lower version was applied over the write: the image is put back.
+        back only where a tombstone below the version took it; otherwise its version is buried. Without a control
+        attribute it is a later plain write, whose own record follows. A lower version was applied over the write: the
+        image is put back.
         """
         table, region = policy.table(change.table), self._world.region
         name = table.control_attribute
@@ -162,12 +167,13 @@ class Listener:
         if stamped.before is None:
             tombstone = self._applier.ledger(table, change.key).tombstone
             overtaken = tombstone is not None and tombstone < version
+            if not overtaken:
+                # It was deleted, or it has expired, and then its removal's record shows no version to bury.
+                self._applier.delete(table, change.key, version.tombstone(), region)
         else:
             overtaken = found is not None and found.version < version
         if overtaken:
             self._put_back(change, version, policy)
-        else:
-            self._applier.finish_delete(table, change.key, found)
 
     def _put_back(self, change: Change, version: Version, policy: Policy) -> None:
         """Apply a plain write's image over what overtook it.

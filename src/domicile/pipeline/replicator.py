@@ -32,12 +32,12 @@ _COUNTS = {Outcome.APPLIED: Count.APPLIED, Outcome.DUPLICATE: Count.DUPLICATE, O
 
 @dataclass
 class _Work:
-    """What one change came to: the answer to its origin, and the stub for the Regions that have none yet."""
+    """What one change came to: the answer to its origin, and what the Regions that know nothing of it are to get."""
 
     message_id: str
     report: Report = field(default_factory=Report)
     receipt: tuple[str, Receipt] | None = None
-    stub: Addressed | None = None
+    onward: Addressed | None = None
 
 
 class Replicator:
@@ -59,18 +59,20 @@ class Replicator:
         work = list(self._world.each(lambda job: self._guarded(*job), jobs))
         report.add(done.report for done in work)
         receipts = [(done.message_id, done.receipt) for done in work if done.receipt is not None]
-        stubs = [(done.message_id, done.stub) for done in work if done.stub is not None]
+        onward = [(done.message_id, done.onward) for done in work if done.onward is not None]
         self._publish(
             [message_id for message_id, _ in receipts],
             pack_receipts([receipt for _, receipt in receipts], self._world.region, self._world.limits),
             report,
         )
-        if stubs:
+        if onward:
             tables = self._world.policy.get().tables
             authority_of = {name: table.authority_attribute for name, table in tables.items()}
             self._publish(
-                [message_id for message_id, _ in stubs],
-                pack_mutations([stub for _, stub in stubs], self._world.region, authority_of, self._world.limits),
+                [message_id for message_id, _ in onward],
+                pack_mutations(
+                    [addressed for _, addressed in onward], self._world.region, authority_of, self._world.limits
+                ),
                 report,
             )
         return report
@@ -97,6 +99,9 @@ class Replicator:
                 self._applier.honour_tombstone(table, mutation.key, mutation.version)
                 report.counts[Count.STALE] += 1
                 return
+            if redeemed.operation is Operation.DELETE and mutation.operation is Operation.MOVE:
+                # Only this home was told of the version: nobody else would know that theirs is outdated.
+                work.onward = self._to_others(redeemed, policy, table)
             mutation = redeemed
         outcome = self._apply(mutation, table)
         report.counts[_COUNTS[outcome]] += 1
@@ -116,7 +121,7 @@ class Replicator:
         work.receipt = (mutation.origin, receipt)
         if mutation.operation is Operation.MOVE:
             report.counts[Count.MOVED] += outcome is Outcome.APPLIED
-            work.stub = self._stub(mutation, policy, table, report)
+            work.onward = self._stub(mutation, policy, table, report)
 
     def _apply(self, mutation: Mutation, table: TablePolicy) -> Outcome:
         if mutation.operation is Operation.DELETE:
@@ -140,7 +145,9 @@ class Replicator:
         arrived = control is not None and control.version == mutation.version
         image = here if arrived else self._world.peers.get(mutation.origin, table.name, mutation.key)
         if image is None:
-            return None
+            # A delete is on its way, or the version has expired, of which nobody tells: what is below it is outdated.
+            tombstone = mutation.version.tombstone()
+            return replace(mutation, operation=Operation.DELETE, version=tombstone, home=None, claim=False)
         control = Control.of(image, table.control_attribute)
         if control is None or control.version < mutation.version:
             raise TransientError("the origin has not stamped the item yet")
@@ -161,13 +168,18 @@ class Replicator:
         )
 
     def _stub(self, mutation: Mutation, policy: Policy, table: TablePolicy, report: Report) -> Addressed | None:
-        """Return the stub for the Regions that are neither this home nor the origin, which makes its own."""
-        others = tuple(sorted(set(policy.regions) - {self._world.region, mutation.origin}))
-        if not others or not table.stubs_everywhere:
+        """Return a move's stub for the others; its origin makes its own."""
+        addressed = self._to_others(mutation, policy, table)
+        if addressed is None:
             return None
         result = anonymize(mutation.image or {}, table, self._world.hash_key.get())
         report.counts[Count.HASH_KEY_MISSING] += result.hash_keys_missing
-        return Addressed(others, replace(mutation, operation=Operation.STUB, image=result.image))
+        return replace(addressed, mutation=replace(mutation, operation=Operation.STUB, image=result.image))
+
+    def _to_others(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
+        """Address a change to the Regions that are neither this home nor the origin, where these are told at all."""
+        others = tuple(sorted(set(policy.regions) - {self._world.region, mutation.origin}))
+        return Addressed(others, mutation) if others and table.stubs_everywhere else None
 
     def _publish(self, message_ids: Sequence[str], entries: Sequence[Entry], report: Report) -> None:
         for entry in self._world.publisher.publish(entries) if entries else ():

@@ -19,6 +19,8 @@ _WHOLE = 0.4
 """How many plain writes onto an item replace the whole of it."""
 _SENSITIVE = 0.7
 """How many updates bring sensitive values."""
+_EXPIRING = 0.6
+"""How many writes of an expiring key have a TTL; the others have none."""
 _GLOBAL = 0.2
 """How many updates take the authority away."""
 
@@ -63,7 +65,10 @@ class Applications:
         elif control is not None and control.deleting:
             void = "marked"
         self._ids += 1
-        image = {**item, **self._values(key), **self._authority()}
+        image = {**without(item, "expires_at"), **self._values(key), **self._authority()}
+        if void == "stub_write":
+            # A TTL that is taken from a stub, or given to it, is the application's to answer for.
+            image = {**without(image, "expires_at"), **{name: item[name] for name in ("expires_at",) if name in item}}
         if self._chance.random() < _SENSITIVE:
             image |= self._sensitive()
         if self._chance.random() < _GLOBAL:
@@ -104,18 +109,7 @@ class Applications:
         )
         self._schedule.history.writes.append(write)
         if self._schedule.tracing:
-            authority = (image or {}).get("authority", {}).get("S", "")
-            kind = (
-                "delete"
-                if image is None
-                else "stamped put"
-                if write.version
-                else "put"
-                if CONTROL not in image
-                else "update"
-            )
-            said = f"{write.region} application: {kind} {write.key} {authority} as {write.id} record {write.sequence}"
-            self._schedule.trace(f"{said} {write.version or ''} {write.void or ''}")
+            self._schedule.trace(_describe(write, plain_put=image is not None and CONTROL not in image))
 
     def _whole(self, key: Image) -> Image:
         self._ids += 1
@@ -126,9 +120,8 @@ class Applications:
         if self._chance.random() < self._faults.large:
             size = self._chance.choice([700, 1500])
             values["body"] = {"S": base64.b64encode(self._chance.randbytes(size)).decode()}
-        if key in self._expiring:
-            # Later than any clock's error: what is written after an item has expired shall have a greater version.
-            ahead_ms = self._chance.choice([5_000, 60_000, 3 * 3_600_000]) + 2 * self._faults.skew_ms_max
+        if key in self._expiring and self._chance.random() < _EXPIRING:
+            ahead_ms = self._chance.choice([0, 5_000, 60_000, 3 * 3_600_000])
             values["expires_at"] = {"N": str((self._schedule.now_ms + ahead_ms) // 1000)}
         return values
 
@@ -149,4 +142,5 @@ def _describe(write: Write, *, plain_put: bool) -> str:
     kind = "delete" if write.image is None else "stamped put" if write.version else "put" if plain_put else "update"
     authority = (write.image or {}).get("authority", {}).get("S", "global")
     said = f"{write.region} application: {kind} {write.key} {authority} as {write.id}, record {write.sequence}"
-    return f"{said} {write.version or ''} {write.void or ''}"
+    ttl = " with a TTL" if "expires_at" in (write.image or {}) else ""
+    return f"{said}{ttl} {write.version or ''} {write.void or ''}"

@@ -6,7 +6,7 @@
 | residency | a sensitive value is seen only where it was written and at its home; that of a global item everywhere |
 | no_erasure_before_arrival | a full image becomes a stub only when the home has had that version or a later one |
 | no_lost_write | each write has a version, or was overwritten before; what replaced it is above it; a stub's is kept |
-| no_resurrection | no Region ends with a write below the key's last delete, or one that another write replaced |
+| no_resurrection | no Region ends with a write below the key's last delete, one that was replaced, or that expired |
 | idempotence | handling every record and message again changes nothing but nonces |
 | bounded_traffic | a record causes one event, a message one answer and one stub; each has an application's version |
 """
@@ -34,24 +34,26 @@ def convergence(history: History) -> Iterator[str]:
     for key, images in history.final.items():
         winner = _winner(history, key)
         image = winner[1].image if winner is not None else None
-        if image is not None and int(image.get("expires_at", {"N": "99999999999"})["N"]) <= history.ended_at_s:
-            image = None
+        expired = image is not None and int(image.get("expires_at", {"N": "99999999999"})["N"]) <= history.ended_at_s
         for region, found in images.items():
-            problem = (
-                _unlike(history, winner[0], image, region, found)
-                if winner is not None and image is not None
-                else ("is there" if found is not None else None)
-            )
+            problem = None
+            if winner is None or image is None:
+                problem = "is there" if found is not None else None
+            elif _hears(history, image, region):
+                gone = "is there" if found is not None else None
+                problem = gone if expired else _unlike(history, winner[0], image, region, found)
             if problem is not None:
                 yield f"{key} in {region} {problem}"
+
+
+def _hears(history: History, image: Image, region: str) -> bool:
+    """Whether a Region is told of a write with this image."""
+    return history.stubs_everywhere or history.homes.get(authority(image) or "") in (None, region)
 
 
 def _unlike(history: History, wanted: str, image: Image, region: str, found: Image | None) -> str | None:
     """Return in what an item differs from what its Region should hold of the winner."""
     home = history.homes.get(authority(image) or "")
-    entitled = home is None or home == region
-    if not entitled and not history.stubs_everywhere:
-        return None
     if found is None:
         return "is missing"
     if version(found) != wanted:
@@ -59,7 +61,7 @@ def _unlike(history: History, wanted: str, image: Image, region: str, found: Ima
     if (control(found) or {}).get("x"):
         return "is marked"
     content = {name: value for name, value in found.items() if name != "_dom"}
-    if entitled:
+    if home in (None, region):
         return None if content == image and not is_stub(found) else "is not the full image"
     members = control(found) or {}
     if members.get("l", {}).get("S") != home:
@@ -149,8 +151,13 @@ def no_lost_write(history: History) -> Iterator[str]:
 
 
 def no_resurrection(history: History) -> Iterator[str]:
-    """Judge what is there at the end by the key's deletes and by what replaced what."""
+    """Judge what is there at the end by the key's deletes, by what replaced what, and by what expired there."""
     versions = _versions(history)
+    expired: dict[tuple[str, str], str] = {}
+    for change in history.changes:
+        if change.expired:
+            at = (change.region, change.key)
+            expired[at] = max(expired.get(at, ""), version(change.before) or "")
     replaced = {below.id for below, _ in _replaced(history, versions)}
     for key, images in history.final.items():
         deletes = [
@@ -159,15 +166,19 @@ def no_resurrection(history: History) -> Iterator[str]:
         for region, image in images.items():
             if image is not None and (version(image) or "") < max(deletes, default=""):
                 yield f"{key} in {region} is below its delete"
+            if image is not None and (version(image) or "") <= expired.get((region, key), ""):
+                yield f"{key} in {region} is not above what expired there"
             if history.stubs_everywhere and write_id(image) in replaced and not is_stub(image):
                 yield f"{key} in {region} was replaced where it was written"
 
 
 def idempotence(history: History) -> Iterator[str]:
-    """Judge what changed when everything was handled again; nonces may."""
+    """Judge what changed when everything was handled again; nonces may, and what a Region is not told of."""
     for key, images in history.replayed.items():
+        winner = _winner(history, key)
         for region, image in images.items():
-            if _visible(image) != _visible(history.final[key][region]):
+            told = winner is None or winner[1].image is None or _hears(history, winner[1].image, region)
+            if told and _visible(image) != _visible(history.final[key][region]):
                 yield f"{key} in {region} changed when everything was handled again"
 
 

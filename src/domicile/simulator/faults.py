@@ -32,7 +32,7 @@ class Faults:
     deletes: float = 0.2  # a write is a delete
     localized: float = 0.5  # a write has an authority
     late_authority: float = 0.1  # a localized write has an authority that the map does not know yet
-    expiring: float = 0.1  # a key's items all have a TTL; what has expired may return until its own TTL has passed
+    expiring: float = 0.1  # some of a key's writes have a TTL, which may pass before anybody has heard of the write
     stub_writes: float = 0.2  # an update that meets a stub is done all the same
     large: float = 0.1  # a write is too large to travel in company, and perhaps at all
     keys: int = 2

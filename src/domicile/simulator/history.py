@@ -43,12 +43,13 @@ class Write:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of an item in a Region's table, by whomever."""
+    """A change of an item in a Region's table, by whomever; ``expired``: by TTL."""
 
     region: str
     key: str
     before: Image | None
     after: Image | None
+    expired: bool = False
 
 
 @dataclass(frozen=True)

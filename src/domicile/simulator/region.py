@@ -99,7 +99,7 @@ class Region:
         history = self._schedule.history
         if table == TABLE:
             self.stream.append(table, key, before, after, expired)
-            history.changes.append(Change(self.name, key["pk"]["S"], before, after))
+            history.changes.append(Change(self.name, key["pk"]["S"], before, after, expired))
 
 
 class Calls:

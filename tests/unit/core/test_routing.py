@@ -111,9 +111,20 @@ def test_a_change_that_leaves_a_malformed_control_attribute_is_an_error() -> Non
         classify(change(BARE, MALFORMED), TABLE, HERE)
 
 
-@pytest.mark.parametrize("old", [BARE, item(LOW), STUB, MARKED], ids=["bare", "full", "stub", "marked"])
-def test_an_expiry_is_every_region_s_own(old: Image) -> None:
-    assert classify(change(old, None, expired=True), TABLE, HERE).reason == "expired"
+@pytest.mark.parametrize(
+    ("old", "kind", "reason"),
+    [
+        (item(LOW), Kind.EXPIRY, "expired"),
+        (STUB, Kind.EXPIRY, "expired"),
+        (BARE, Kind.SKIP, "expired_without_version"),
+        (MALFORMED, Kind.SKIP, "expired_without_version"),
+        (MARKED, Kind.SKIP, "deleted_by_replication"),
+    ],
+    ids=["full", "stub", "bare", "malformed", "marked"],
+)
+def test_an_expiry_is_every_region_s_own(old: Image, kind: Kind, reason: str) -> None:
+    verdict = classify(change(old, None, expired=True), TABLE, HERE)
+    assert (verdict.kind, verdict.reason) == (kind, reason)
 
 
 @pytest.mark.parametrize(

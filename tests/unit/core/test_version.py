@@ -44,6 +44,7 @@ def test_versions_of_the_same_millisecond_keep_the_order_too(one: Version, other
         "001766361600000-0000000-",
         "001766361600000-0000000-US-EAST-1",
         "001766361600000-0000000-us-east-1\n",
+        "001766361600000-0000000-us-east-1++",
         "٠٠١٧٦٦٣٦١٦٠٠٠٠٠-0000000-us-east-1",  # digits, but not ASCII: their bytes sort elsewhere
     ],
 )
@@ -55,6 +56,14 @@ def test_anything_else_is_not_a_version(text: str) -> None:
 
 def test_a_plain_write_wins_over_a_stamp_of_its_millisecond() -> None:
     assert replace(STAMPED, plain=True) > replace(STAMPED, tie=999_999)
+
+
+@given(versions, versions)
+def test_nothing_lies_between_a_version_and_its_tombstone(version: Version, other: Version) -> None:
+    assert version.tombstone() > replace(version, expired=False)
+    assert (other > version) is (other >= version.tombstone()) or version.expired
+    near = replace(other, ms=version.ms, plain=version.plain, tie=version.tie)
+    assert not replace(version, expired=False) < near < version.tombstone()
 
 
 @given(times, st.none() | bases, st.sampled_from(REGIONS))

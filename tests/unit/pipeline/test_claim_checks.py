@@ -60,8 +60,8 @@ def test_the_others_get_the_stub_of_what_was_read() -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [None, stub(MID), stub(HIGH), item(HIGH, deleting=True)],
-    ids=["deleted", "anonymized", "a newer stub", "marked"],
+    [stub(MID), stub(HIGH), item(HIGH, deleting=True)],
+    ids=["anonymized", "a newer stub", "marked"],
 )
 @pytest.mark.parametrize("operation", [Operation.PUT, Operation.MOVE])
 def test_what_was_overtaken_is_dropped_because_a_later_change_is_on_its_way(
@@ -69,6 +69,19 @@ def test_what_was_overtaken_is_dropped_because_a_later_change_is_on_its_way(
 ) -> None:
     region, failed = redeem(found, operation)
     assert (failed, region.item(item()), region.bus.entries, region.quarantine.records) == ([], None, [], [])
+
+
+@pytest.mark.parametrize(
+    ("operation", "told"), [(Operation.MOVE, [((OTHER,), Operation.DELETE, MID.tombstone())]), (Operation.PUT, [])]
+)
+def test_what_is_gone_is_buried_where_it_was_awaited(operation: Operation, told: list[object]) -> None:
+    """It may have expired, and no delete follow. Of a move nobody but the home was told, of a put everybody."""
+    region = Region(HOME)
+    region.seed(item(LOW))
+    region.peers.items[HERE] = None
+    region.receive(claim(operation), mutation(Operation.PUT, item(), LOW))
+    assert (region.item(item()), region.tombstone(item())) == (None, str(MID.tombstone()))
+    assert [(to, sent.operation, sent.version) for to, sent in region.bus.changes] == told
 
 
 @pytest.mark.parametrize("found", [item(), item(LOW), item(LOW, deleting=True)], ids=["plain", "lower", "lower mark"])

@@ -130,8 +130,21 @@ def test_a_write_on_an_item_whose_delete_crashed_half_way_finishes_it() -> None:
     region = Region()
     record = region.put(item())
     region.seed(item(HIGH, deleting=True))
+    region.memory.replace(LEDGER, key_of(item()), {"dom_tombstone": {"S": str(HIGH)}})
     region.listen(record)
     assert region.item(item()) is None
+
+
+def test_an_older_version_does_not_take_the_place_of_one_that_expired_before_its_record_was_handled() -> None:
+    """The removal's record shows no version. What is below the write's is refused, and it stays away in a retry."""
+    region = Region()
+    record = region.put(item())
+    region.remove(item(), expired=True)
+    region.listen_on()
+    region.receive(mutation(Operation.PUT, item(), LOW))
+    region.listen(record)
+    assert region.item(item()) is None
+    assert {sent.version for _, sent in region.bus.changes} == {plain(1)}
 
 
 def test_a_retry_after_a_crash_before_the_ledger_was_read_still_reads_it() -> None:

@@ -182,7 +182,11 @@ def test_a_redelivery_looks_at_the_ledger_that_a_crashed_delivery_did_not_reach(
 
 def test_who_finds_a_mark_finishes_the_delete() -> None:
     region = Region(OTHER)
-    region.seed(item(HIGH, deleting=True))
+    region.seed(item(LOW))
+    region.store.before_write = crashing(2)
+    with pytest.raises(Crash):
+        region.receive(delete())
+    assert region.version(item()) == MID, "the mark"
     region.receive(put(LOW))
     assert region.item(item()) is None
 
