@@ -6,7 +6,7 @@ import itertools
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from domicile.core.control import Control, Image
 from domicile.core.version import Version
@@ -71,6 +71,11 @@ class Agreement(RuleBasedStateMachine):
         memory, other = (store.write(write) for store in self.stores)
         assert memory.applied is other.applied
         assert meant(memory.before) == meant(other.before)
+        self.same(write.table, write.key)
+
+    def same(self, table: str, key: Image) -> None:
+        memory, other = (store.get(table, key) for store in self.stores)
+        assert meant(memory) == meant(other)
 
     @rule(n=keys, content=attributes, control=controlled, condition=conditions)
     def put(self, n: int, content: Image, control: Image, condition: Condition) -> None:
@@ -101,12 +106,9 @@ class Agreement(RuleBasedStateMachine):
     def delete(self, n: int, condition: Condition) -> None:
         self.both(Delete(table="items", key=self.keys[n], condition=condition))
 
-    @invariant()
-    def the_same_items_are_there(self) -> None:
-        for key in self.keys:
-            for table in ("items", "ledger"):
-                memory, other = (store.get(table, key) for store in self.stores)
-                assert meant(memory) == meant(other)
+    def teardown(self) -> None:
+        for table, key in itertools.product(("items", "ledger"), self.keys):
+            self.same(table, key)
 
 
 def agree_on(other: Store) -> None:
