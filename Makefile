@@ -40,8 +40,8 @@ simulate: $(READY) ## Random schedules on both cores, in the background: make si
 	@nohup nice $(BIN)/domicile simulate --seeds $(SEEDS) --jobs 2 > .domicile/simulate.log 2>&1 & \
 		echo "process $$!; its last line will be the outcome: .domicile/simulate.log"
 
-soak: build ## 20,000 writes by four writers in three Regions
-	@DOMICILE_SOAK_WRITES=20000 $(BIN)/python -m pytest tests/local/test_failures_load.py
+soak: build ## 20,000 writes by four writers in three Regions, and a Region that is down for a minute
+	@DOMICILE_SOAK_WRITES=20000 DOMICILE_OUTAGE_S=60 $(BIN)/python -m pytest --durations=5 tests/local/test_failures_load.py
 
 lock: $(READY) ## Lock the requirements anew (versions and hashes, for every platform)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
+
 from domicile import quarantine, queues
 from domicile.aws.wire import from_boto
 from domicile.core.control import Control, Image, without
@@ -30,10 +32,14 @@ from tests.local.regions import CONTROL, DEADLINE_S, Regions, eventually, text
 MUMBAI, VIRGINIA, IRELAND = "ap-south-1", "us-east-1", "eu-west-1"
 NAME = "shopease"
 INVENTORY = f"{NAME}-inventory"
+DOWN = "ServiceUnavailable"
 
 
 class Load:
-    """Writers of global items, each key written by one of them, again and again; what must survive is known."""
+    """Writers of global items, each key written by one of them, again and again; what must survive is known.
+
+    A writer whose Region is ``DOWN`` goes on trying.
+    """
 
     def __init__(self, regions: Regions, run: str, keys: int = 20, pause_s: float = 0.01) -> None:
         self.expected: dict[str, str] = {}
@@ -58,6 +64,8 @@ class Load:
                 else:
                     self._regions.put(region, "inventory", {**key, "n": {"N": str(count)}})
             except Exception as error:
+                if isinstance(error, ClientError) and error.response["Error"]["Code"] == DOWN:
+                    continue
                 self._errors.append(error)
                 return
             self.expected[sku] = str(count)
@@ -76,10 +84,10 @@ class Load:
                 thread.join()
         assert self._errors == []
 
-    def await_convergence(self) -> None:
+    def await_convergence(self, within_s: float = DEADLINE_S) -> None:
         """Wait until every Region has the last write of every key, in the same version."""
         assert self.expected
-        await_everywhere(self._regions, self.expected)
+        await_everywhere(self._regions, self.expected, within_s)
 
 
 def await_everywhere(regions: Regions, expected: Mapping[str, str], within_s: float = DEADLINE_S) -> None:

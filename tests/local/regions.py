@@ -13,6 +13,7 @@ import boto3
 from domicile.aws.quarantine import join
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control, Image
+from domicile.core.errors import RecordInvalidError
 from domicile.local.api import LocalAws
 
 Found = TypeVar("Found")
@@ -96,14 +97,21 @@ class Regions:
         return url
 
     def quarantined(self, region: str) -> list[dict[str, Any]]:
-        """Take the records out of a Region's quarantine."""
+        """Take the records out of a Region's quarantine; one that comes in parts is waited for."""
         sqs, url = self.client("sqs", region), self.queue_url(region, "quarantine")
         bodies: list[str] = []
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                bodies.append(message["Body"])
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return join(bodies)
+
+        def whole_records() -> list[dict[str, Any]] | None:
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    bodies.append(message["Body"])
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            try:
+                return join(bodies)
+            except RecordInvalidError:
+                return None
+
+        return eventually(whole_records, lambda records: records is not None, "all parts of the records") or []
 
     def dead_letters(self) -> dict[str, int]:
         """Return the number of messages in every dead-letter queue of every Region, where there are any."""

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from domicile.core.control import Control, Image
 from domicile.core.version import stamp
 from domicile.local import api
@@ -105,17 +103,6 @@ class Aviary:
         return {region: image for region, image in found.items() if image is not None}
 
 
-@pytest.fixture
-def regions(local_aws: LocalAws) -> Iterator[Regions]:
-    """The Regions; afterwards nothing is in a dead-letter queue, and no fault is left."""
-    regions = Regions(local_aws)
-    yield regions
-    api.faults_clear()
-    assert regions.dead_letters() == {}
-    for region in regions.all:
-        regions.client("sqs", region).purge_queue(QueueUrl=regions.queue_url(region, "quarantine"))
-
-
 def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws, regions: Regions) -> None:
     aviary = Aviary(regions)
     with tapped(regions) as taps:
@@ -132,6 +119,9 @@ def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws
         commands = (("quarantine", "list"), ("quarantine", "show"), ("quarantine", "redrive"), ("dlq", "list"))
         listed = "".join(operate(local_aws, *command) for command in commands)
         places = [*_places(regions, taps), (_EVERYWHERE_ELSE, "command line", listed), *_logs_of_the_server()]
+    for region in regions.all:
+        # Not read and deleted: the search has just taken the messages, which hides them.
+        regions.client("sqs", region).purge_queue(QueueUrl=regions.queue_url(region, "quarantine"))
 
     found: dict[str, set[tuple[str, str]]] = {canary.value: set() for canary in aviary.all}
     for region, place, words in places:

@@ -1,4 +1,4 @@
-"""Whatever fails around the functions, every write arrives: Regions, tables, sandboxes, buses, deliveries, releases."""
+"""Whatever fails around the functions, every write arrives: tables, sandboxes, buses, deliveries, releases."""
 
 from __future__ import annotations
 
@@ -31,21 +31,6 @@ from tests.local.failures import (
 )
 from tests.local.regions import CONTROL, Regions, eventually
 
-_LOAD_S = 4
-
-
-def test_a_region_that_takes_no_events_for_a_while_catches_up(regions: Regions) -> None:
-    load = Load(regions, fresh("outage"))
-    with load.running():
-        api.faults_add({"service": "events", "operation": "PutEvents", "region": IRELAND, "code": "InternalFailure"})
-        await_hits(20)
-        time.sleep(_LOAD_S)
-    written = {sku for sku in load.expected if MUMBAI in sku}
-    missing = [sku for sku in written if regions.get(IRELAND, "inventory", {"sku": {"S": sku}}) is None]
-    assert missing, "the outage was felt"
-    api.faults_clear()
-    load.await_convergence()
-
 
 def test_a_table_that_throttles_in_the_destination_catches_up(regions: Regions) -> None:
     load = Load(regions, fresh("throttled"))
@@ -56,7 +41,8 @@ def test_a_table_that_throttles_in_the_destination_catches_up(regions: Regions) 
             api.faults_add({**throttled, "operation": operation})
         regions.put(VIRGINIA, "inventory", {"sku": {"S": sku}, "n": {"N": "1"}})
         await_hits(30)
-    api.faults_clear()
+        # While the load goes on: a writer in Ireland whose SDK waits would hold up its end.
+        api.faults_clear()
     load.await_convergence()
     await_everywhere(regions, {sku: "1"})
 
