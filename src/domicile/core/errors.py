@@ -3,9 +3,9 @@
     DomicileError
     ├── TransientError              try again later: nothing is known to be wrong with the record
     │   ├── PolicyUnavailableError  the policy could not be read and none was read before
+    │   ├── PolicyInvalidError      the policy was read and is broken, and no good one was read before
     │   └── UnknownTableError       the policy does not name the table yet
     └── PermanentError              trying again gives the same answer: the record belongs in the quarantine
-        ├── PolicyInvalidError      the policy was read and is broken, and no good one was read before
         ├── RecordInvalidError      a stream record, an event or a control attribute is malformed
         ├── UnknownAuthorityError   the policy maps the item's authority to no Region
         ├── VersionInFutureError    the version is further ahead of the record's time than any clock may be
@@ -30,6 +30,13 @@ class PolicyUnavailableError(TransientError):
     """AppConfig gave no policy and none was read before."""
 
 
+class PolicyInvalidError(TransientError):
+    """The policy document is broken; the message names the keys.
+
+    The records wait for a good one. In the quarantine they would have no version yet, and later ones would get theirs.
+    """
+
+
 class UnknownTableError(TransientError):
     """A new table's changes can come before the policy that names it: its rollout takes its time in each Region."""
 
@@ -38,12 +45,6 @@ class PermanentError(DomicileError):
     """The record cannot be handled as it is; ``reason`` names why, in the words that metrics use."""
 
     reason = "permanent"
-
-
-class PolicyInvalidError(PermanentError):
-    """The policy document is broken; the message names the keys."""
-
-    reason = "policy_invalid"
 
 
 class RecordInvalidError(PermanentError):

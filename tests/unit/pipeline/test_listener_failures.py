@@ -69,12 +69,6 @@ def test_an_item_of_unknown_authority_is_quarantined_whole_and_neither_sent_nor_
     check_quarantined(region, region.put(written), written, "unknown_authority")
 
 
-def test_without_a_policy_that_can_be_understood_every_record_is_quarantined() -> None:
-    region = Region()
-    region.policy.error = PolicyInvalidError("policy.format: must be 1")
-    check_quarantined(region, region.put(item()), item(), "policy_invalid")
-
-
 def test_a_table_that_the_policy_does_not_name_yet_is_waited_for() -> None:
     region = Region()
     record = region.put(item())
@@ -162,7 +156,14 @@ def test_poison_does_not_hold_up_its_neighbours() -> None:
 # -- what is delivered again
 
 
-@pytest.mark.parametrize("error", [PolicyUnavailableError("AppConfig gave no policy"), TransientError("Throttling")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        PolicyUnavailableError("AppConfig gave no policy"),
+        PolicyInvalidError("policy.format: must be 1"),
+        TransientError("Throttling"),
+    ],
+)
 def test_a_record_that_fails_for_now_is_delivered_again(error: DomicileError) -> None:
     region = Region()
     region.policy.error = error
