@@ -148,7 +148,7 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
 def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
     local_aws: LocalAws, regions: Regions, documents: dict[str, PolicyDocument]
 ) -> None:
-    warm = Load(regions, fresh("warm-map"), keys=3)
+    warm = Load(regions, fresh("warm-map"), keys=3, pause_s=0.2)
     with warm.running():
         warm_up(regions)
         since_ms = now_ms()
