@@ -41,7 +41,7 @@ def stub(id_: int, version: str) -> dict[str, Any]:
 def moved() -> History:
     """An item that was written away from its home, moved there, and became a stub everywhere else."""
     full = at(image(1), FIRST)
-    history = History(regions=REGIONS, homes={"EU": HOME, "IN": THIRD})
+    history = History(regions=REGIONS, homes={"EU": [HOME], "IN": [THIRD]})
     history.writes.append(Write(id=1, region=ELSEWHERE, key="k0", image=image(1), over=None, sequence=1))
     history.changes += [
         Change(ELSEWHERE, "k0", None, image(1)),

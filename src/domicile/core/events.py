@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from domicile.core.control import Image
+from domicile.core.control import Image, Value
 from domicile.core.errors import RecordInvalidError
 from domicile.core.version import Version
 
@@ -66,8 +66,8 @@ class Operation(Enum):
 class Mutation:
     """One version of one key on its way to other Regions, as the projection that they may hold.
 
-    ``image`` has no control attribute; it is None for a delete and for a ``claim``. ``partial``: a stub without
-    its largest attributes.
+    ``image`` has no control attribute; it is None for a delete and for a ``claim``, whose ``authority`` is that of the
+    image for which it was sent. ``partial``: a stub without its largest attributes.
     """
 
     operation: Operation
@@ -78,6 +78,7 @@ class Mutation:
     home: str | None = None
     image: Image | None = None
     claim: bool = False
+    authority: Value | None = None
     partial: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +90,13 @@ class Mutation:
             "version": str(self.version),
             "origin": self.origin,
         }
-        optional = {"home": self.home, "image": self.image, "claim": self.claim, "partial": self.partial}
+        optional = {
+            "home": self.home,
+            "image": self.image,
+            "claim": self.claim,
+            "authority": self.authority,
+            "partial": self.partial,
+        }
         return fields | {name: value for name, value in optional.items() if value}
 
     @classmethod
@@ -105,6 +112,7 @@ class Mutation:
                 home=fields.get("home"),
                 image=fields.get("image"),
                 claim=fields.get("claim", False),
+                authority=fields.get("authority"),
                 partial=fields.get("partial", False),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -303,13 +311,14 @@ def _alone(
     mutation = item.mutation
     packed = _deflate(mutation.to_json())
     if len(packed) > packed_bytes_max:
+        image = mutation.image or {}
+        # The policy may have dropped the table since the change was made.
+        authority = authority_of.get(mutation.table, "")
         if mutation.operation is Operation.STUB:
-            # The policy may have dropped the table since the stub was made.
-            names = (*mutation.key, authority_of.get(mutation.table, ""))
-            smallest = _smallest(mutation.image or {}, names, packed_bytes_max // 2)
+            smallest = _smallest(image, (*mutation.key, authority), packed_bytes_max // 2)
             mutation = replace(mutation, image=smallest, partial=True)
         else:
-            mutation = replace(mutation, image=None, claim=True)
+            mutation = replace(mutation, image=None, claim=True, authority=image.get(authority))
         packed = _deflate(mutation.to_json())
     return _compressed(CHANGES, {"emitter": emitter, "destination": list(item.destination)}, packed, position)
 

@@ -99,7 +99,7 @@ class Applier:
             Put(table=table.name, key=key, image=image, condition=NotAbove(name, control.version))
         )
         found = Control.of(written.before, name)
-        outcome = _outcome(written, found, control.version)
+        outcome = _outcome(written, found, control)
         if outcome is not Outcome.APPLIED or found is None:
             self.honour_tombstone(table, key, control.version)
         return outcome
@@ -116,7 +116,13 @@ class Applier:
         )
 
 
-def _outcome(written: Written, found: Control | None, version: Version) -> Outcome:
+def _outcome(written: Written, found: Control | None, control: Control) -> Outcome:
+    """Return what became of a put.
+
+    A home that has but the stub of the very version has not got it: between two deliveries of its record the map had
+    made this Region the home, and it had moved to the former one. It stays there.
+    """
     if written.applied:
         return Outcome.APPLIED
-    return Outcome.DUPLICATE if found is not None and found.version == version else Outcome.STALE
+    same = found is not None and (found.version, found.is_stub) == (control.version, control.is_stub)
+    return Outcome.DUPLICATE if same else Outcome.STALE

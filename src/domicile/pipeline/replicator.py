@@ -93,7 +93,7 @@ class Replicator:
             # The bus rules deliver a move to its home alone. Where they do not, no table here may hold the full image.
             raise RecordInvalidError("a move to another Region")
         if mutation.claim:
-            redeemed = self._redeem(mutation, policy, table)
+            redeemed = self._redeem(mutation, table)
             if redeemed is None:
                 # An earlier delivery may have put the image, and died before its look at the ledger.
                 self._applier.honour_tombstone(table, mutation.key, mutation.version)
@@ -130,12 +130,13 @@ class Replicator:
             return self._applier.stub(table, mutation)
         return self._applier.put(table, mutation)
 
-    def _redeem(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Mutation | None:
+    def _redeem(self, mutation: Mutation, table: TablePolicy) -> Mutation | None:
         """Read the image that a claim check names where it was written; None where it was overtaken.
 
         What is applied is what was read, with the version that was read. The image may be newer than that version: an
-        ordinary update leaves the version as it was until its own record is handled. So the image alone says whether it
-        may rest here. One that may not, a stub or an item that is being deleted says that a later change is on its way.
+        ordinary update leaves the version as it was until its own record is handled. So it may rest here only if its
+        authority is the one for which the claim check was sent here; whether this Region's policy says the same by now
+        does not matter. Another authority, a stub or an item that is being deleted: a later change is on its way.
         What an earlier delivery brought here is read here: its origin may be a stub by now, and the answer not be sent.
         """
         here = self._world.store.get(table.name, mutation.key)
@@ -146,25 +147,23 @@ class Replicator:
         image = here if arrived else self._world.peers.get(mutation.origin, table.name, mutation.key)
         if image is None:
             # A delete is on its way, or the version has expired, of which nobody tells: what is below it is outdated.
-            tombstone = mutation.version.tombstone()
-            return replace(mutation, operation=Operation.DELETE, version=tombstone, home=None, claim=False)
+            return Mutation(
+                operation=Operation.DELETE,
+                table=mutation.table,
+                key=mutation.key,
+                version=mutation.version.tombstone(),
+                origin=mutation.origin,
+            )
         control = Control.of(image, table.control_attribute)
         if control is None or control.version < mutation.version:
             raise TransientError("the origin has not stamped the item yet")
         if control.is_stub or control.deleting:
             return None
         image = without(image, table.control_attribute)
-        home = policy.home_of(image, table)
-        if home not in (None, self._world.region):
+        if image.get(table.authority_attribute) != mutation.authority:
             return None
         return replace(
-            mutation,
-            operation=Operation.PUT if home is None else Operation.MOVE,
-            version=control.version,
-            origin=control.origin,
-            home=home,
-            image=image,
-            claim=False,
+            mutation, version=control.version, origin=control.origin, image=image, claim=False, authority=None
         )
 
     def _stub(self, mutation: Mutation, policy: Policy, table: TablePolicy, report: Report) -> Addressed | None:

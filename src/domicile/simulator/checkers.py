@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from domicile.simulator.history import CANARY, History, Image, Write, authority, control, is_stub, version, write_id
@@ -41,19 +41,25 @@ def convergence(history: History) -> Iterator[str]:
                 problem = "is there" if found is not None else None
             elif _hears(history, image, region):
                 gone = "is there" if found is not None else None
-                problem = gone if expired else _unlike(history, winner[0], image, region, found)
+                problem = gone if expired else _unlike(history, winner[0], image, region, images)
             if problem is not None:
                 yield f"{key} in {region} {problem}"
 
 
 def _hears(history: History, image: Image, region: str) -> bool:
-    """Whether a Region is told of a write with this image."""
-    return history.stubs_everywhere or history.homes.get(authority(image) or "") in (None, region)
+    """Whether a Region is told of a write with this image; without stubs, a former home is not."""
+    homes = _homes(history, image)
+    return history.stubs_everywhere or homes is None or list(homes) == [region]
 
 
-def _unlike(history: History, wanted: str, image: Image, region: str, found: Image | None) -> str | None:
+def _homes(history: History, image: Image | None) -> Sequence[str] | None:
+    """Return the Regions that are or were an image's home; None if it is global."""
+    return history.homes.get(authority(image) or "")
+
+
+def _unlike(history: History, wanted: str, image: Image, region: str, images: Mapping[str, Image | None]) -> str | None:
     """Return in what an item differs from what its Region should hold of the winner."""
-    home = history.homes.get(authority(image) or "")
+    found, homes = images[region], _homes(history, image)
     if found is None:
         return "is missing"
     if version(found) != wanted:
@@ -61,11 +67,11 @@ def _unlike(history: History, wanted: str, image: Image, region: str, found: Ima
     if (control(found) or {}).get("x"):
         return "is marked"
     content = {name: value for name, value in found.items() if name != "_dom"}
-    if home in (None, region):
+    if homes is None or (region in homes and not is_stub(found)):
         return None if content == image and not is_stub(found) else "is not the full image"
+    if not _leads_home(homes, images, found, wanted):
+        return "does not lead to the full image"
     members = control(found) or {}
-    if members.get("l", {}).get("S") != home:
-        return "is not the stub of its home"
     if _canaries(found):
         return "holds sensitive values"
     if any(
@@ -77,6 +83,17 @@ def _unlike(history: History, wanted: str, image: Image, region: str, found: Ima
     if "p" in members:
         expected = {name: value for name, value in expected.items() if name in content or name != "body"}
     return None if content == expected else "is not the anonymized image"
+
+
+def _leads_home(homes: Sequence[str], images: Mapping[str, Image | None], stub: Image, wanted: str) -> bool:
+    """Whether a stub names its home, or a former one whose own stub does."""
+    at: Image | None = stub
+    for _ in homes:
+        home = (control(at) or {}).get("l", {}).get("S")
+        at = images[home] if home in homes else None
+        if not is_stub(at):
+            break
+    return at is not None and not is_stub(at) and version(at) == wanted
 
 
 def _stub(history: History, image: Image) -> dict[str, Any]:
@@ -101,9 +118,9 @@ def residency(history: History) -> Iterator[str]:
     for write in history.writes:
         for canary in _canaries(write.image):
             regions = allowed.setdefault(canary, set())
-            home = history.homes.get(authority(write.image) or "")
+            homes = _homes(history, write.image)
             regions |= (
-                {write.region, home} if home is not None else {write.region} if write.void else {*history.regions}
+                {write.region, *homes} if homes is not None else {write.region} if write.void else {*history.regions}
             )
     for (region, canary), place in history.seen.items():
         if region not in allowed.get(canary, ()):
@@ -113,17 +130,22 @@ def residency(history: History) -> Iterator[str]:
 def no_erasure_before_arrival(history: History) -> Iterator[str]:
     """Judge each change of a table that turns a full image into a stub.
 
-    What an application wrote at the home counts as arrived. A stub that replaces a stub erases nothing.
+    What an application wrote at the home counts as arrived; a stub of that version does not. A stub that replaces a
+    stub erases nothing.
     """
     greatest: dict[tuple[str, str], str] = {}
+    stubs: dict[tuple[str, str], str] = {}
     for change in history.changes:
         new = version(change.after) or ""
         if is_stub(change.after) and change.before is not None and not is_stub(change.before):
             home = (control(change.after) or {})["l"]["S"]
-            if greatest.get((home, change.key), "") < new and not new.endswith(home):
+            there = (home, change.key)
+            if greatest.get(there, "") < new and stubs.get(there, "") <= new and not new.endswith(home):
                 yield f"{change.key} in {change.region}: {new} has not reached {home}"
         at = (change.region, change.key)
-        greatest[at] = max(greatest.get(at, ""), new, version(change.before) or "")
+        for image in (change.before, change.after):
+            seen = stubs if is_stub(image) else greatest
+            seen[at] = max(seen.get(at, ""), version(image) or "")
 
 
 def no_lost_write(history: History) -> Iterator[str]:

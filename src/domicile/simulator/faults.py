@@ -17,7 +17,7 @@ _CHOICES = {
     "writers": ("any", "stamped"),
     "strategy": ("redact", "remove", "hash"),
 }
-_OFTEN = ("plain_writers", "deletes", "localized")
+_DRAWN_APART = ("plain_writers", "deletes", "localized", "re_pointed", "received_twice")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Faults:
     policy_outage: float = 0.01  # in a step, AppConfig fails or comes back in a Region
     policy_garbage: float = 0.01  # in a step, AppConfig begins to give a Region a broken policy, or stops it
     hours_pass: float = 0.005  # in a step, up to eight hours pass, with few deliveries
+    re_pointed: float = 0.0  # of a schedule: the map gives the authority EU another home meanwhile
     redrive: float = 0.02  # in a step, a Region's quarantine and dead letters are redriven
     receives_max: int = 4  # how often a message is received before it is a dead letter
 
@@ -70,7 +71,7 @@ class Faults:
         values: dict[str, Any] = {}
         for field in fields(cls):
             value = getattr(usual, field.name)
-            if isinstance(value, float) and field.name not in _OFTEN:
+            if isinstance(value, float) and field.name not in _DRAWN_APART:
                 values[field.name] = value * chance.choice([0, 0, 1, 1, 3])
         values["plain_writers"] = chance.choice([0.0, 0.3, 0.5, 0.8, 1.0])
         values["deletes"] = chance.choice([0.1, 0.2, 0.4])
@@ -83,6 +84,7 @@ class Faults:
         values["strategy"] = chance.choice(["redact", "remove", "hash"])
         if not values["plain_writers"]:
             values["writers"] = chance.choice(["any", "stamped"])
+        values["re_pointed"] = chance.choice([0.0, 0.0, 1.0])
         return cls(**values)
 
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,15 +66,15 @@ class Quarantined:
 class History:
     """One schedule.
 
-    ``homes`` maps an authority to its home Region. ``seen`` maps (Region, canary) to the place where it was first seen
-    there. ``sent`` counts what events carried: by
-    emitter, type and version. ``handled`` counts what functions were given: by Region and by a record's sequence number
-    or a change's version; ``unread`` those whose version is compressed or that only name an image. ``final`` and
-    ``replayed`` are the items by key and Region at the end, and after everything was handled once more.
+    ``homes`` maps an authority to its home Regions, one after the other. ``seen`` maps (Region, canary) to the place
+    where it was first seen there. ``sent`` counts what events carried: by emitter, type and version. ``handled`` counts
+    what functions were given: by Region and by a record's sequence number or a change's version; ``unread`` those whose
+    version is compressed or that only name an image. ``final`` and ``replayed`` are the items by key and Region at the
+    end, and after everything was handled once more.
     """
 
     regions: tuple[str, ...]
-    homes: Mapping[str, str]
+    homes: Mapping[str, Sequence[str]]
     stubs_everywhere: bool = True
     strategy: str = "redact"
     hash_key: bytes = b""

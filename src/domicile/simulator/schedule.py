@@ -53,16 +53,19 @@ class Schedule:
         self._nonces = 0
         self._task: Task | None = None
         self._waiting: dict[Task, int] = {}
-        homes = {"EU": "eu-west-1", "IN": "ap-south-1", "CN": self.regions[-1]}
+        before = {"EU": "eu-west-1", "IN": "ap-south-1"}
+        maps = [before, {**before, "CN": self.regions[-1]}]
+        if self.happens(self.faults.re_pointed):
+            elsewhere = [region for region in self.regions if region != before["EU"]]
+            maps.append({**maps[-1], "EU": elsewhere[-1]})
         self.history = History(
             regions=self.regions,
-            homes=homes,
+            homes={name: list(dict.fromkeys(m[name] for m in maps if name in m)) for name in maps[-1]},
             stubs_everywhere=self.faults.directory == "everywhere",
             strategy=self.faults.strategy,
             hash_key=b"the simulation's",
         )
-        before = {authority: home for authority, home in homes.items() if authority != "CN"}
-        self.documents = [self._document(before), self._document(homes)]
+        self.documents = [self._document(authorities) for authorities in maps]
         self.network = Network(self)
         self.by_name = {name: Region(name, self) for name in self.regions}
         self._applications = Applications(self)

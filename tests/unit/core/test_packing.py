@@ -166,6 +166,7 @@ def test_what_is_too_large_even_compressed_is_a_claim_check_without_its_image(op
     sent = change(0, 390_000, operation=operation, compressible=False).mutation
     ((_, mutation),) = arrived(pack([Addressed((HOME,), sent)]))
     assert (mutation.claim, mutation.image) == (True, None)
+    assert mutation.authority == (sent.image or {})[AUTHORITY]
     assert (mutation.key, mutation.version, mutation.home) == (sent.key, sent.version, sent.home)
 
 

@@ -74,6 +74,7 @@ MUTATIONS = {
         origin="us-east-1",
         home="eu-west-1",
         claim=True,
+        authority={"S": "EU"},
     ),
 }
 RECEIPT = Receipt(operation=Operation.MOVE, table="t", key=KEY, version=VERSION, home="eu-west-1", outcome="applied")

@@ -206,6 +206,15 @@ def test_a_crash_before_any_write_of_a_delete_is_repaired_by_the_redelivery(numb
 # -- answers
 
 
+def test_a_home_that_has_only_the_stub_of_the_very_version_does_not_say_that_it_arrived() -> None:
+    """The map was re-pointed between two deliveries of the record: the full image is in the former home."""
+    region = Region(HOME)
+    region.seed(stub(MID, home=HERE))
+    report = region.receive(move())
+    assert (region.item(item()), region.bus.entries) == (stub(MID, home=HERE), [])
+    assert report.counts == {Count.STALE: 1}
+
+
 def test_a_move_is_answered_to_its_origin_and_brings_stubs_to_the_others() -> None:
     region = Region(HOME)
     report = region.receive(move())
