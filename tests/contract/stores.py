@@ -64,6 +64,8 @@ def _with_tables(client: Any) -> Iterator[DynamoDbStore]:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-    yield DynamoDbStore(client)
-    for table in tables:
-        client.delete_table(TableName=table)
+    try:
+        yield DynamoDbStore(client)
+    finally:
+        for table in tables:
+            client.delete_table(TableName=table)
