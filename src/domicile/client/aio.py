@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 
-from aiobotocore.paginate import AioPaginator
+from aiobotocore.paginate import AioPageIterator, AioPaginator
 from aiobotocore.session import AioSession, get_session
 from botocore.config import Config
 from botocore.loaders import Loader
@@ -66,6 +66,13 @@ if TYPE_CHECKING:
 
 _BATCH_REQUESTS_MAX = 25
 """DynamoDB, per BatchWriteItem."""
+
+
+class AsyncPaginator(Protocol):
+    """aiobotocore's ``AioPaginator``, as far as it is used here."""
+
+    def paginate(self, **arguments: Any) -> AioPageIterator[Any]:
+        """Return the pages, to be read by ``async for``."""
 
 
 class AsyncClient:
@@ -176,11 +183,10 @@ class AsyncClient:
     async def _run(self, steps: Steps[Result]) -> Result:
         return await self._driver.run(steps)
 
-    def _paginator(self, operation: str, method: Any) -> AioPaginator[Any]:
+    def _paginator(self, operation: str, method: Any) -> AsyncPaginator:
         model = self._clients.nearest.meta.service_model.operation_model(operation)
-        return AioPaginator(
-            method, Loader().load_service_model("dynamodb", "paginators-1")["pagination"][operation], model
-        )
+        configured = Loader().load_service_model("dynamodb", "paginators-1")["pagination"][operation]
+        return cast("AsyncPaginator", AioPaginator(method, configured, model))
 
 
 class AsyncTable:
@@ -248,11 +254,12 @@ class AsyncTable:
             "ScanOutputTableTypeDef", await self._run(self._steps.page("scan", cast("Any", arguments), resolve))
         )
 
-    def get_paginator(self, operation_name: Literal["query", "scan"]) -> AioPaginator[Any]:
+    def get_paginator(self, operation_name: Literal["query", "scan"]) -> AsyncPaginator:
         """Return aiobotocore's paginator over this table's ``query`` or ``scan``.
 
         ``paginate`` takes their arguments, ``resolve`` too, and ``PaginationConfig`` with ``MaxItems``, ``PageSize``
-        and ``StartingToken``. Read the pages by ``async for``, or as one by ``await pages.build_full_result()``.
+        and ``StartingToken``. Read the pages by ``async for``, or as one by ``await pages.build_full_result()``. As
+        with boto3's resources, ``MaxItems`` needs keys without numbers: its token cannot hold a ``Decimal``.
         """
         if operation_name not in ("query", "scan"):
             raise ValueError("get_paginator: must be query or scan")
