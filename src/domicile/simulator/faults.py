@@ -48,6 +48,7 @@ class Faults:
     lost_response: float = 0.05  # a batch was handled, but its answer is lost, and it is delivered again
     refuse_entry: float = 0.05  # an entry of PutEvents is refused
     duplicate: float = 0.1  # an event is delivered twice
+    received_twice: float = 0.0  # a message is received twice, in one batch or by two functions; neither then fails
     delay_ms_max: int = 1000  # how long an event takes from one bus to another
 
     cut_off: float = 0.01  # in a step, a Region is cut off from the others, or comes back
@@ -84,6 +85,7 @@ class Faults:
         values["strategy"] = chance.choice(["redact", "remove", "hash"])
         if not values["plain_writers"]:
             values["writers"] = chance.choice(["any", "stamped"])
+        values["received_twice"] = chance.choice([0.0, 0.1])
         values["re_pointed"] = chance.choice([0.0, 0.0, 1.0])
         return cls(**values)
 

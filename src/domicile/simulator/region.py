@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from domicile.core.control import Image
@@ -17,6 +17,7 @@ from domicile.pipeline.policy import LastGoodPolicy
 from domicile.pipeline.ports import World
 from domicile.pipeline.replicator import Replicator
 from domicile.pipeline.report import Report
+from domicile.simulator.faults import Faults
 from domicile.simulator.history import CANARY, Change, Quarantined
 from domicile.simulator.matching import matches
 from domicile.simulator.services import AppConfig, Bus, CachedDocument, Queue, Stream
@@ -29,6 +30,21 @@ TABLE, LEDGER, CONTROL = "shop-items", "shop-items-ledger", "_dom"
 FUNCTIONS = ("listener", "replicator", "anonymizer")
 LIMITS = Limits(chunk_bytes_max=900, packed_bytes_max=1200)
 """So low that an item of one kilobyte is a large one."""
+
+
+def policy_document(faults: Faults, regions: Sequence[str], authorities: Mapping[str, str]) -> str:
+    """Return what AppConfig carries."""
+    table = {
+        "ledger": LEDGER,
+        "hash_key": "pk",
+        "authority_attribute": "authority",
+        "control_attribute": CONTROL,
+        "sensitive": {"email": {"strategy": faults.strategy}, "profile.phone": {"strategy": "redact"}},
+        "directory": faults.directory,
+        "writers": faults.writers,
+    }
+    document = {"format": 1, "regions": list(regions), "authorities": dict(authorities)}
+    return json.dumps({**document, "tables": {TABLE: table}})
 
 
 class Region:
@@ -125,7 +141,7 @@ class Calls:
             schedule.trace(f"  {self._region.name} {_describe(write)}: {'applied' if written.applied else 'refused'}")
         if schedule.happens(schedule.faults.lost_answer):
             schedule.wait_or_die()
-            if schedule.happens(0.3):
+            if schedule.may_fail and schedule.happens(0.3):
                 raise TransientError("the answer was lost")
             written = self._region.store.write(write)
         schedule.wait_or_die()

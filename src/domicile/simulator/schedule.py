@@ -14,7 +14,7 @@ from domicile.simulator.applications import Applications
 from domicile.simulator.faults import Faults
 from domicile.simulator.history import History
 from domicile.simulator.network import Network
-from domicile.simulator.region import FUNCTIONS, LEDGER, TABLE, Region
+from domicile.simulator.region import FUNCTIONS, TABLE, Region, policy_document
 from domicile.simulator.services import HOUR_MS, POLICY_AGE_MS_MAX, Queue, Shard
 from domicile.simulator.tasks import Crash, Task
 
@@ -53,6 +53,7 @@ class Schedule:
         self._nonces = 0
         self._task: Task | None = None
         self._waiting: dict[Task, int] = {}
+        self._unfailing: set[Task | None] = set()
         before = {"EU": "eu-west-1", "IN": "ap-south-1"}
         maps = [before, {**before, "CN": self.regions[-1]}]
         if self.happens(self.faults.re_pointed):
@@ -65,7 +66,7 @@ class Schedule:
             strategy=self.faults.strategy,
             hash_key=b"the simulation's",
         )
-        self.documents = [self._document(authorities) for authorities in maps]
+        self.documents = [policy_document(self.faults, self.regions, authorities) for authorities in maps]
         self.network = Network(self)
         self.by_name = {name: Region(name, self) for name in self.regions}
         self._applications = Applications(self)
@@ -116,18 +117,23 @@ class Schedule:
         """Let a function's call fail, or the function wait or die before it."""
         if self.calm:
             return
-        if tables and region.tables_refuse:
+        if tables and region.tables_refuse and self.may_fail:
             raise TransientError("throttled")
         self.wait_or_die()
-        if self.happens(self.faults.throttle):
+        if self.may_fail and self.happens(self.faults.throttle):
             raise TransientError("throttled")
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether the function that runs now may die, or its calls fail: not if it shares a message with another."""
+        return self._task not in self._unfailing
 
     def wait_or_die(self) -> None:
         """Let the function that runs now wait while others go on, or die."""
         if self.calm:
             return
         draw = self.chance.random()
-        if draw < self.faults.crash:
+        if draw < self.faults.crash and self.may_fail:
             if self.tracing:
                 self.trace("  crash")
             raise Crash
@@ -213,13 +219,20 @@ class Schedule:
                 queue.delete(records, response)
 
         names = ", ".join(record["messageId"] for record in records)
-        self._invoke(region, function, action, lambda: None, names)
+        self._invoke(region, function, action, lambda: None, names, unfailing=queue.was_received_twice(records))
 
     def _gave_records(self, region: Region, records: Sequence[Mapping[str, Any]]) -> None:
         self.history.handled.update((region.name, int(record["dynamodb"]["SequenceNumber"])) for record in records)
 
     def _invoke(
-        self, region: Region, function: str, action: Callable[[], None], died: Callable[[], None], on: str
+        self,
+        region: Region,
+        function: str,
+        action: Callable[[], None],
+        died: Callable[[], None],
+        on: str,
+        *,
+        unfailing: bool = False,
     ) -> None:
         """Run a function, in one go or with pauses; after its death the next one starts cold."""
         if self.tracing:
@@ -232,19 +245,25 @@ class Schedule:
                 region.start(function)
                 died()
 
-        if self.happens(0.5 if self.faults.pause else 0.0):
-            self._resume(Task(run))
+        task = Task(run) if self.happens(0.5 if self.faults.pause else 0.0) else None
+        if unfailing:
+            self._unfailing.add(task)
+        if task is not None:
+            self._resume(task)
         else:
             run()
+            self._unfailing.discard(None)
 
     def _resume(self, task: Task) -> None:
         """Go on with a function that waits; one that has waited beyond its timeout is dead."""
-        kill = self.now_ms - self._waiting.get(task, self.now_ms) > self.faults.timeout_ms
+        late = self.now_ms - self._waiting.get(task, self.now_ms) > self.faults.timeout_ms
+        kill = late and task not in self._unfailing
         self._task = task
         task.resume(kill=kill)
         self._task = None
         if task.ended:
             self._waiting.pop(task, None)
+            self._unfailing.discard(task)
 
     def _expire(self, region: Region, now_ms: int) -> bool:
         """Remove what has expired in a Region, as TTL does; return whether anything had."""
@@ -372,16 +391,3 @@ class Schedule:
             key: {name: region.store.get(TABLE, {"pk": {"S": key}}) for name, region in self.by_name.items()}
             for key in keys
         }
-
-    def _document(self, authorities: Mapping[str, str]) -> str:
-        table = {
-            "ledger": LEDGER,
-            "hash_key": "pk",
-            "authority_attribute": "authority",
-            "control_attribute": "_dom",
-            "sensitive": {"email": {"strategy": self.faults.strategy}, "profile.phone": {"strategy": "redact"}},
-            "directory": self.faults.directory,
-            "writers": self.faults.writers,
-        }
-        document = {"format": 1, "regions": list(self.regions), "authorities": dict(authorities)}
-        return json.dumps({**document, "tables": {TABLE: table}})

@@ -22,6 +22,10 @@ RETENTION_MS = 24 * HOUR_MS
 SHARDS = 2
 _AFTER_TIMEOUT_MS = 1000
 POLICY_AGE_MS_MAX = 1000
+_IN_ONE_BATCH = 0.3
+"""How many of the messages that are received twice are so in one batch."""
+_OLD_HANDLE = 0.5
+"""How often such a message is deleted by the handle of its first receipt."""
 
 
 @dataclass
@@ -94,6 +98,7 @@ class QueuedMessage:
     body: str
     visible_at_ms: int
     received: int = 0
+    twice: bool = False
 
 
 class Queue:
@@ -108,6 +113,7 @@ class Queue:
         self.bodies: list[str] = []
         self._name = name
         self._receives_max = faults.receives_max
+        self._received_twice = faults.received_twice
         self._visibility_ms = faults.timeout_ms + _AFTER_TIMEOUT_MS
         self._chance = chance
         self._now_ms = now_ms
@@ -134,14 +140,23 @@ class Queue:
                 continue
             message.received += 1
             message.visible_at_ms = now_ms + self._visibility_ms
-            records.append(
-                {
-                    "messageId": message.id,
-                    "body": message.body,
-                    "attributes": {"ApproximateReceiveCount": str(message.received)},
-                }
-            )
+            record = {
+                "messageId": message.id,
+                "body": message.body,
+                "attributes": {"ApproximateReceiveCount": str(message.received)},
+            }
+            records.append(record)
+            if self._received_twice and not message.twice and self._chance.random() < self._received_twice:
+                message.twice = True
+                if self._chance.random() < _IN_ONE_BATCH:
+                    records.append(record)
+                else:
+                    message.visible_at_ms = now_ms
         return records
+
+    def was_received_twice(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether any of these messages was, or is about to be, received while another function has it."""
+        return any(self.messages[record["messageId"]].twice for record in records)
 
     def postpone(self, records: Sequence[Mapping[str, Any]], failed: Collection[str]) -> None:
         """Let failed messages come back after the delay that the functions give them."""
@@ -155,12 +170,16 @@ class Queue:
         """Delete what a batch's response does not name; in vain, if a message has been received again since."""
         failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         for record in records:
-            if record["messageId"] not in failed and self._is_latest(record):
+            if record["messageId"] not in failed and self._may_delete(record):
                 self.messages.pop(record["messageId"], None)
 
-    def _is_latest(self, record: Mapping[str, Any]) -> bool:
+    def _may_delete(self, record: Mapping[str, Any]) -> bool:
+        """Whether a receipt handle is the latest; of a message that two functions have, an earlier one may do too."""
         message = self.messages.get(record["messageId"])
-        return message is not None and str(message.received) == record["attributes"]["ApproximateReceiveCount"]
+        if message is None:
+            return False
+        latest = str(message.received) == record["attributes"]["ApproximateReceiveCount"]
+        return latest or (message.twice and self._chance.random() < _OLD_HANDLE)
 
     def redrive(self) -> None:
         """Move the dead letters back."""
