@@ -1,0 +1,1 @@
+"""ShopEase: a small shop in three Regions, one process in each, over ``domicile.client``."""
