@@ -56,7 +56,9 @@ cdktf-deploy-local: build ## Deploy with cdktf-cli, as a user of it would, to a 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 $(BIN)/domicile local run -- \
 		npx --yes cdktf-cli@0.21.0 deploy '*' --auto-approve --output .domicile/cdktf-cli
 
-clean: ## Remove everything that was built or installed here
+clean: ## Remove everything that was built or installed here, but no Terraform state
+	@! ls cdktf.out/stacks/*/terraform.tfstate 2>/dev/null || \
+		{ echo "These are the only record of what was applied: destroy the stacks, or move the states, first." >&2; exit 2; }
 	@rm -rf .venv .domicile cdktf.out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): requirements/dev.txt pyproject.toml

@@ -29,15 +29,14 @@ SCHEMA = Path(__file__).with_name("policy.schema.json")
 
 @dataclass(frozen=True)
 class Rollout:
-    """How a new document reaches the functions: over so many minutes, in steps of so many percent, then watched."""
+    """How a new document reaches the functions: over so many minutes, in steps of so many percent."""
 
     minutes: int
     step_percent: int
-    watched_minutes: int
 
 
-AT_ONCE = Rollout(minutes=0, step_percent=100, watched_minutes=0)
-GRADUAL = Rollout(minutes=10, step_percent=20, watched_minutes=10)
+AT_ONCE = Rollout(minutes=0, step_percent=100)
+GRADUAL = Rollout(minutes=10, step_percent=20)
 
 
 def read_policy(configuration_arn: str) -> Statement:
@@ -119,7 +118,8 @@ class AuthorityMap(Construct):
             name=f"{self._names.name}-{id_}",
             deployment_duration_in_minutes=rollout.minutes,
             growth_factor=rollout.step_percent,
-            final_bake_time_in_minutes=rollout.watched_minutes,
+            # A bake time is for alarms that roll back, and the functions keep the last good document by themselves.
+            final_bake_time_in_minutes=0,
             replicate_to="NONE",
         )
         return AppconfigDeployment(

@@ -58,7 +58,9 @@ class EventRouting(Construct):
         self._route("receipts", patterns["receipts"], receipts.arn)
 
     def _admit(self, siblings: Sequence[Names]) -> None:
-        """Let the siblings' routers put events on the bus, and nobody else.
+        """Let the siblings' routers put events on the bus.
+
+        Within the account, an identity whose own policy allows it may do so too: who may, is the account's to say.
 
         The principal is the account, narrowed to the routers by a condition: AWS refuses a principal that does not
         exist, and a sibling's stack may be applied later than this one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from domicile.errors import OperationError
@@ -41,7 +42,8 @@ class DeadLetters(RegionQueues):
         """Bring a queue's messages back to work, and say what was done.
 
         SQS itself moves what a queue gave up, all of it, in the background. It does not do so for a bus: its events, at
-        most ``limit`` now, are put on the bus again, whose rules know them by their emitter and destination.
+        most ``limit`` now, are put on the bus again, whose rules know them by their emitter and destination. One that
+        comes back at once, because its target is still missing, is left for the next time.
         """
         if role in _MOVABLE:
             with self._reported(f"{role}: was not redriven"):
@@ -53,13 +55,14 @@ class DeadLetters(RegionQueues):
         raise OperationError(f"{self._names.region}: {role}: {LOST_HERE}")
 
     def _put_again(self, role: str, limit: int) -> int:
-        count = 0
+        count, started_ms = 0, time.time() * 1000
         while count < limit:
             with self._reported(f"{role}: was not redriven after {count} events"):
                 messages = self._receive(role, limit - count, HOLD_S)
-                if not messages:
+                waiting = [message for message in messages if int(message["Attributes"]["SentTimestamp"]) < started_ms]
+                if not waiting:
                     break
-                for message in messages:
+                for message in waiting:
                     self._put(json.loads(message["Body"]))
                     self._sqs.delete_message(QueueUrl=self._url(role), ReceiptHandle=message["ReceiptHandle"])
                     count += 1

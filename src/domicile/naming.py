@@ -70,7 +70,7 @@ class Names:
         return f"{self.name}-{role}"
 
     def log_group(self, role: str) -> str:
-        """Return the log group of a function; Lambda prescribes its name."""
+        """Return the log group of a function, by the name that Lambda itself would give it."""
         return f"/aws/lambda/{self.function(role)}"
 
     def queue(self, role: str) -> str:
@@ -110,10 +110,6 @@ class Names:
     def queue_arn(self, role: str) -> str:
         """Return the ARN of a queue."""
         return self._arn("sqs", self.queue(role))
-
-    def function_arn(self, role: str) -> str:
-        """Return the ARN of a function, without version or alias."""
-        return self._arn("lambda", f"function:{self.function(role)}")
 
     def role_arn(self, role: str) -> str:
         """Return the ARN of an IAM role of this Region's stack; IAM's ARNs name no Region."""

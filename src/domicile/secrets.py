@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domicile.aws.hash_key import KEY_BYTES_MIN, parse_key
 from domicile.errors import OperationError, UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def plan(name: str, clients: Mapping[str, SecretsManagerClient]) -> Plan:
         name=name,
         present=tuple(values),
         absent=tuple(region for region in found if region not in values),
-        value=next(iter(values.values()), None) or base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
+        value=next(iter(values.values()), None) or base64.b64encode(secrets.token_bytes(KEY_BYTES_MIN)).decode(),
     )
 
 
@@ -82,13 +81,8 @@ def _read(name: str, region: str, client: SecretsManagerClient) -> str | None:
         raise UserError(f"{region}: secret {name} is being deleted; accepted: one that is there or absent") from error
     except (ClientError, BotoCoreError) as error:
         raise OperationError(f"{region}: secret {name} can't be read: {error}") from error
-    if not _is_key(value):
-        raise UserError(f"{region}: secret {name} holds no key; accepted: {KEY_BYTES} or more bytes in base64, as text")
+    if parse_key(value) is None:
+        raise UserError(
+            f"{region}: secret {name} holds no key; accepted: {KEY_BYTES_MIN} or more bytes in base64, as text"
+        )
     return value
-
-
-def _is_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) >= KEY_BYTES
-    except ValueError:
-        return False

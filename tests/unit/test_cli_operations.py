@@ -145,7 +145,7 @@ def test_values_are_revealed_on_request_from_one_region_and_on_stdout_alone(run:
 
 def test_one_record_is_shown_by_its_id(run: Run) -> None:
     keep("eu-west-1", "unknown_table")
-    keep("eu-west-1", "unknown_table")
+    keep("eu-west-1", "record_invalid")
     found = [one["id"] for one in json.loads(run("quarantine", "show", "--json")[1])]
     assert len(found) == 2
     shown = json.loads(run("quarantine", "show", "--json", "--id", found[1])[1])

@@ -77,6 +77,16 @@ def test_events_are_put_on_their_bus_again_and_then_deleted_within_the_limit(
     assert dead_letters.count("bus-dlq") == 1
 
 
+def test_an_event_that_comes_back_at_once_is_left_for_the_next_time(
+    queues: Queues, events: Any, dead_letters: DeadLetters
+) -> None:
+    """Its rule's target is still missing: without a bound in time it would go round until the limit."""
+    queues.send("bus-dlq", json.dumps(EVENT))
+    events.create_event_bus(Name="shopease")
+    events.meta.events.register("before-call.events.PutEvents", lambda **_: queues.send("bus-dlq", json.dumps(EVENT)))
+    assert dead_letters.redrive("bus-dlq", 10) == "1 events are on the bus again"
+
+
 def test_an_event_that_the_bus_refuses_stays(queues: Queues, events: Any, dead_letters: DeadLetters) -> None:
     queues.send("bus-dlq", json.dumps(EVENT))
     with Stubber(events) as stub:

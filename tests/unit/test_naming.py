@@ -33,7 +33,6 @@ def test_arns() -> None:
     assert MUMBAI.bus_arn == "arn:aws:events:ap-south-1:111122223333:event-bus/shopease"
     assert MUMBAI.rule_arn("inbox") == "arn:aws:events:ap-south-1:111122223333:rule/shopease/shopease-inbox"
     assert MUMBAI.queue_arn("inbox") == "arn:aws:sqs:ap-south-1:111122223333:shopease-inbox"
-    assert MUMBAI.function_arn("listener") == "arn:aws:lambda:ap-south-1:111122223333:function:shopease-listener"
     assert MUMBAI.role_arn("router") == "arn:aws:iam::111122223333:role/shopease-router-ap-south-1"
     assert MUMBAI.secret_arn_pattern == "arn:aws:secretsmanager:ap-south-1:111122223333:secret:shopease/hash-key-??????"
 

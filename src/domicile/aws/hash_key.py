@@ -45,8 +45,13 @@ class SecretsManagerHashKey:
                 if code_of(error) != "ResourceNotFoundException":
                     raise
                 return None
-        try:
-            key = base64.b64decode(text, validate=True)
-        except ValueError:  # not base64, or not even ASCII
-            return None
-        return key if len(key) >= KEY_BYTES_MIN else None
+        return parse_key(text)
+
+
+def parse_key(text: str) -> bytes | None:
+    """Return the key in a secret's text, None where it holds none of ``KEY_BYTES_MIN`` in base64."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:  # not base64, or not even ASCII
+        return None
+    return key if len(key) >= KEY_BYTES_MIN else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_appconfigdata import AppConfigDataClient
 
 MAX_AGE_S = 30
-"""How old the policy may be before AppConfig is asked again: a change of the map takes this long at most."""
+"""How old the policy may be before AppConfig is asked again: what a change of the map takes on top of its rollout."""
 
 logger = Logger(child=True)
 

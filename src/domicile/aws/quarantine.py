@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 PART_BYTES_MAX = 200 * 1024
-"""A message holds 256 KB; the rest is for its head."""
+"""Below 256 KB, which every service on the way and Terraform's provider allow; the rest is for the head."""
 
 
 class SqsQuarantine:
     """The port ``Quarantine``.
 
     A message is ``{"reason", "step", "id", "record"}``, or for a large record ``{"reason", "step", "id", "part",
-    "parts", "gzip"}``: the concatenated parts are the record in JSON, gzip-compressed and base64-encoded.
+    "parts", "gzip"}``: the concatenated parts are the record in JSON, gzip-compressed and base64-encoded. The id
+    follows from the rest: a batch that is delivered again, because of another record in it, quarantines no record anew.
     """
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
@@ -59,7 +60,8 @@ def _record(parts: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _bodies(reason: str, step: str, record: Any) -> list[str]:
-    head = {"reason": reason, "step": step, "id": uuid.uuid4().hex}
+    identity = json.dumps([reason, step, record], sort_keys=True)
+    head = {"reason": reason, "step": step, "id": hashlib.sha256(identity.encode()).hexdigest()[:32]}
     # Escaped to ASCII: SQS refuses some characters that an item may have, and a refused record would be lost.
     whole = json.dumps({**head, "record": record})
     if len(whole) <= PART_BYTES_MAX:

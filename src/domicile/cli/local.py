@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domicile.cli.options import DEFAULT_FILE, DeploymentFile
+from domicile.cli.options import DEFAULT_FILE, DeploymentFile, Json
 from domicile.progress import progress
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The deployment on a local AWS, in the background.")
 faults = typer.Typer(no_args_is_help=True, help="Make calls and deliveries of the local AWS fail or wait.")
 app.add_typer(faults, name="faults")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 
 
 @app.command()

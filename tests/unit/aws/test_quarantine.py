@@ -118,6 +118,15 @@ RECORDS = [incompressible(700_000, 1), incompressible(700_000, 2), {"small": 1}]
 LARGE, SMALL = kept(*RECORDS[:2]), kept(RECORDS[2])
 
 
+def test_a_record_that_is_quarantined_again_is_one_record() -> None:
+    record = incompressible(700_000, 1)
+    again = [*LARGE.bodies, *kept(record).bodies]
+    assert len(join(again)) == 2
+    other = json.loads(kept(record).bodies[0])["id"]
+    assert {json.loads(body)["id"] for body in again} >= {other}
+    assert json.loads(kept({**RECORDS[2], "more": 1}).bodies[0])["id"] != json.loads(SMALL.bodies[0])["id"]
+
+
 def test_missing_parts_are_an_error() -> None:
     with pytest.raises(RecordInvalidError, match="parts are missing of 1 quarantined records"):
         join(LARGE.bodies[1:])
