@@ -303,12 +303,14 @@ def tapped(regions: Regions) -> Iterator[dict[str, str]]:
         events.put_rule(Name=name, EventBusName=NAME, EventPattern=json.dumps({"source": ["domicile"]}))
         target = {"Id": "tap", "Arn": arn["Attributes"]["QueueArn"]}
         events.put_targets(Rule=name, EventBusName=NAME, Targets=[target])
-    yield taps
-    for region, url in taps.items():
-        events = regions.client("events", region)
-        events.remove_targets(Rule=name, EventBusName=NAME, Ids=["tap"])
-        events.delete_rule(Name=name, EventBusName=NAME)
-        regions.client("sqs", region).delete_queue(QueueUrl=url)
+    try:
+        yield taps
+    finally:
+        for region, url in taps.items():
+            events = regions.client("events", region)
+            events.remove_targets(Rule=name, EventBusName=NAME, Ids=["tap"])
+            events.delete_rule(Name=name, EventBusName=NAME)
+            regions.client("sqs", region).delete_queue(QueueUrl=url)
 
 
 def drain(regions: Regions, region: str, url: str) -> list[str]:

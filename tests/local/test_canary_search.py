@@ -219,8 +219,10 @@ def _receipts_held_back(regions: Regions, region: str) -> Iterator[None]:
     functions = regions.client("lambda", region)
     (mapping,) = functions.list_event_source_mappings(FunctionName=f"{NAME}-anonymizer:live")["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    yield
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def _places(regions: Regions, taps: dict[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -242,7 +244,9 @@ def _places(regions: Regions, taps: dict[str, str]) -> Iterator[tuple[str, str, 
             yield region, "function", repr(function)
         for rule in client("events", region).list_rules(EventBusName=NAME)["Rules"]:
             yield region, "rule", repr(rule)
-        yield region, "secret", repr(client("secretsmanager", region).list_secrets()["SecretList"])
+        for secret in client("secretsmanager", region).list_secrets()["SecretList"]:
+            content = client("secretsmanager", region).get_secret_value(SecretId=secret["ARN"])
+            yield region, "secret", repr(secret) + repr(content)
         yield region, "map", _policy(regions, region)
 
 

@@ -21,7 +21,7 @@ from tests.local.failures import (
     fresh,
     soon_redelivered,
 )
-from tests.local.regions import Regions, eventually
+from tests.local.regions import DEADLINE_S, Regions, eventually
 
 _WRITES = int(os.environ.get("DOMICILE_SOAK_WRITES", "3000"))
 _OUTAGE_S = float(os.environ.get("DOMICILE_OUTAGE_S", "4"))
@@ -43,10 +43,11 @@ def test_a_region_that_is_down_for_a_while_catches_up(regions: Regions) -> None:
                 lambda: {rule["service"]: rule["hits"] for rule in api.faults_list()},
                 lambda hits: time.monotonic() > until and hits["events"] > 20,
                 "the end of the outage",
+                within_s=DEADLINE_S + _OUTAGE_S,
             )
             assert met["dynamodb"] > 0
             api.faults_clear()
-        load.await_convergence(within_s=120 + 2 * _OUTAGE_S)
+        load.await_convergence(within_s=DEADLINE_S + 2 * _OUTAGE_S)
         await_everywhere(regions, {during: "1"})
 
 
