@@ -167,7 +167,7 @@ class Schedule:
             region.app_config.failing = not region.app_config.failing
         if self.happens(faults.policy_garbage):
             region.app_config.garbage = not region.app_config.garbage
-        if self.happens(0.05):
+        if self.happens(0.3 if self.faults.re_pointed else 0.05):
             region.app_config.roll_out(self.chance.choice(FUNCTIONS))
         if self.happens(0.1):
             self._expire(region, region.now_ms())
