@@ -11,6 +11,12 @@ from constructs import Construct
 from domicile.naming import FUNCTIONS, Names
 from modules.policy import Statement, allow, document
 
+# What DynamoDB's guide (encryption at rest, authorizing use of a customer managed key) names as the minimum, without
+# kms:CreateGrant, which only who creates a table needs. SQS needs two of them.
+_USE = [
+    *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+]
 _DELETION_WINDOW_DAYS = 30  # KMS's longest: what the key encrypted is lost with it
 
 
@@ -44,7 +50,7 @@ def use_keys(sid: str, regions: Sequence[Names], services: Sequence[str]) -> Sta
     through = [f"{service}.{names.region}.amazonaws.com" for names in regions for service in services]
     return allow(
         sid,
-        ["kms:Decrypt", "kms:GenerateDataKey"],
+        _USE,
         [f"arn:{names.partition}:kms:{names.region}:{names.account}:key/*" for names in regions],
         condition={
             "StringEquals": {"kms:ViaService": through},

@@ -15,6 +15,7 @@ from domicile.deployment import Deployment
 from domicile.errors import UserError
 from infra.artifacts import ROOT
 from tests.infra.synthesized import Stack, synthesize_stand_ins
+from tests.infra.test_permissions import USE_KEY
 
 _VISITS, _TIDES = (f"arn:aws:dynamodb:*:1234:table/harbour-{table}" for table in ("visits", "tides"))
 _REGIONS = ["us-east-1", "eu-west-1", "ap-south-1"]
@@ -47,7 +48,7 @@ def test_the_tables_of_every_region_their_indexes_their_keys_and_the_policy_are_
         anywhere,
     )
     assert _grants(statements["UseKeys"]) == (
-        {"kms:Decrypt", "kms:GenerateDataKey"},
+        USE_KEY,
         [f"arn:aws:kms:{region}:1234:key/*" for region in _REGIONS],
         {
             "StringEquals": {"kms:ViaService": [f"dynamodb.{region}.amazonaws.com" for region in _REGIONS]},

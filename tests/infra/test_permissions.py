@@ -19,6 +19,10 @@ _TABLES = [
 _SQS = "arn:aws:sqs:us-east-1:1234:harbour"
 _BUS = "arn:aws:events:us-east-1:1234:event-bus/harbour"
 _READ_WRITE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+USE_KEY = {
+    *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+}
 _CONSUME = {
     f"sqs:{action}"
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility", "GetQueueUrl")
@@ -85,7 +89,7 @@ def test_keys_are_used_by_alias_and_through_the_service_that_holds_the_data(virg
         ("ReadLargeItemsKeys", ["eu-west-1", "ap-south-1"], ["dynamodb"]),
     ):
         keys = [f"arn:aws:kms:{region}:1234:key/*" for region in regions]
-        assert _grants(statements[sid]) == ({"kms:Decrypt", "kms:GenerateDataKey"}, keys)
+        assert _grants(statements[sid]) == (USE_KEY, keys)
         through = [f"{service}.{region}.amazonaws.com" for region in regions for service in services]
         assert statements[sid]["Condition"] == {
             "StringEquals": {"kms:ViaService": through},
