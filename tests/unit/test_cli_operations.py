@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,17 @@ def test_the_list_has_no_values_and_leaves_the_records(run: Run) -> None:
     assert "secret" not in out
     assert "k-1" not in out
     assert visible("eu-west-1", "quarantine") == 1
+
+
+def test_a_count_that_may_not_be_all_says_so(run: Run) -> None:
+    keep("eu-west-1", "unknown_table")
+    keep("eu-west-1", "record_invalid")
+    code, _, err = run("quarantine", "list", "--limit", "1")
+    assert (code, err) == (0, "eu-west-1: no more than 1 messages were looked at; --limit takes more\n")
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    assert run("--version") == (0, f"{metadata.version('domicile')}\n", "")
 
 
 def test_show_tells_what_a_record_is_about_without_a_key_or_a_value(run: Run) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 from domicile.cli import demo, deployment, dlq, local, project, quarantine, secrets, simulate
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(metadata.version("domicile"))
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="domicile",
@@ -17,6 +26,18 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may hold an item or a secret
     help="DynamoDB replication across AWS Regions that keeps personal data in the Region its law names.",
 )
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 app.command()(deployment.validate)
 app.command()(deployment.schema)
 app.command()(project.synth)

@@ -120,11 +120,13 @@ def act(
 
 
 def _look(quarantines: dict[str, Quarantine], limit: int) -> list[Kept]:
-    """Return the records, and leave them to others."""
+    """Return the records, and leave them to others; say where there may be more."""
     records = []
-    for quarantine in quarantines.values():
+    for region, quarantine in quarantines.items():
         taken = quarantine.take(limit)
         quarantine.release(taken)
+        if sum(len(kept.receipts) for kept in taken) >= limit:
+            typer.echo(f"{region}: no more than {limit} messages were looked at; --limit takes more", err=True)
         records += taken
     return records
 
