@@ -7,7 +7,7 @@ everywhere, as any delete does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domicile.client.context import Context
@@ -16,6 +16,7 @@ from domicile.client.events import Event, Kind
 from domicile.client.expressions import Parameters, refuse_unsafe
 from domicile.client.options import Placement
 from domicile.client.reach import Reply
+from domicile.client.session import Seen
 from domicile.client.steps import Steps, Together
 from domicile.core.control import Control, without
 from domicile.core.policy import TablePolicy
@@ -34,18 +35,25 @@ class BatchWriter:
     ) -> Steps[Parameters]:
         """Send each put to where its item lives, and the rest here; ``RequestItems`` goes by the names of ``tables``.
 
-        ``UnprocessedItems`` is what DynamoDB left for a later call, in all Regions.
+        ``UnprocessedItems`` is what DynamoDB left for a later call, in all Regions. Where one of these fails, the
+        writes in the others may have been done.
         """
-        by_home: dict[str | None, _Requests] = {}
+        by_region: dict[str | None, _Requests] = {}
         for name, requests in parameters["RequestItems"].items():
             for request in requests:
                 item = request.get("PutRequest", {}).get("Item", {})
                 refuse_unsafe({"Item": item}, tables[name])
                 home = self._context.home_of(item.get(tables[name].authority_attribute), tables[name])
-                group = by_home.setdefault(home if placement == "home" else None, {})
-                group.setdefault(name, []).append(request)
-        answers = yield Together(tuple(self._group(tables, parameters, *group) for group in by_home.items()))
+                region = home if placement == "home" else None
+                if "DeleteRequest" in request:
+                    seen = self._context.last_seen(tables[name], request["DeleteRequest"]["Key"], None)
+                    region = seen.region if seen is not None else None
+                by_region.setdefault(region, {}).setdefault(name, []).append(request)
+        groups = by_region or {None: {}}  # which botocore refuses
+        answers = yield Together(tuple(self._group(tables, parameters, *group) for group in groups.items()))
         response: Parameters = {**answers[-1], "UnprocessedItems": {}}
+        if "ConsumedCapacity" in response:
+            response["ConsumedCapacity"] = [used for answer in answers for used in answer["ConsumedCapacity"]]
         physical = {table.name: name for name, table in tables.items()}
         for answer in answers:
             for name, requests in answer.get("UnprocessedItems", {}).items():
@@ -56,15 +64,26 @@ class BatchWriter:
     def _group(
         self, tables: Mapping[str, TablePolicy], parameters: Parameters, home: str | None, requests: _Requests
     ) -> Steps[Parameters]:
+        sent: dict[str, list[Mapping[str, Any]]] = {}
+
         def stamped(region: str) -> Parameters:
-            items = {
-                tables[name].name: [self._stamped(request, tables[name], region) for request in group]
-                for name, group in requests.items()
-            }
-            return {**parameters, "RequestItems": items}
+            for name, group in requests.items():
+                sent[name] = [self._stamped(request, tables[name], region) for request in group]
+            return {**parameters, "RequestItems": {tables[name].name: group for name, group in sent.items()}}
 
         reply = yield from self._send(home, stamped, sum(map(len, requests.values())))
+        if reply.region != self._context.regions[0]:
+            for name, group in sent.items():
+                left = reply.response.get("UnprocessedItems", {}).get(tables[name].name, [])
+                self._remember(tables[name], reply.region, [request for request in group if request not in left])
         return reply.response
+
+    def _remember(self, table: TablePolicy, region: str, done: Sequence[Mapping[str, Any]]) -> None:
+        for request in done:
+            item = request.get("PutRequest", {}).get("Item")
+            control = Control.of(item, table.control_attribute)
+            if control is not None:
+                self._context.wrote(table, item, Seen(control.version, region))
 
     def _send(self, home: str | None, stamped: Any, count: int) -> Steps[Reply]:
         context = self._context

@@ -26,6 +26,7 @@ from domicile.client.table import BatchSteps, TableSteps
 from domicile.core.policy import Policy
 
 if TYPE_CHECKING:
+    from mypy_boto3_appconfigdata import AppConfigDataClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         BatchGetItemInputServiceResourceBatchGetItemTypeDef,
@@ -75,13 +76,16 @@ class Client:
         regions = (region, *failover)
         boto = session or boto3.Session()
         self._clients = _Clients(boto, configured(options, config))
-        read = policy_of_appconfig(name, regions, lambda r: boto.client("appconfigdata", region_name=r))
+        read = policy_of_appconfig(name, regions, self._clients.of_appconfig)
         self._context = new_context(name, regions, (lambda: policy) if policy is not None else read, options, on_event)
         self._driver = _Driver(self._clients)
         self._steps = BatchSteps(self._context)
 
     def table(self, name: str, session: Session | None = None) -> Table:
-        """Return a table by its name in the deployment file; what it writes and reads continues ``session``."""
+        """Return a table by its name in the deployment file; its writes and ``get_item`` continue ``session``.
+
+        What the session has written elsewhere is read there, where it may be the whole item and not its stub.
+        """
         return Table(self, TableSteps(self._context, name, session))
 
     def session(self, token: str | None = None) -> Session:
@@ -244,6 +248,11 @@ class _Clients:
         self._config = config
         self._lock = Lock()
         self._of: dict[str, DynamoDBClient] = {}
+
+    def of_appconfig(self, region: str) -> AppConfigDataClient:
+        """Return a new client of the Region's AppConfig."""
+        with self._lock:
+            return self._session.client("appconfigdata", region_name=region, config=self._config)
 
     def of(self, region: str) -> DynamoDBClient:
         """Return the Region's client."""

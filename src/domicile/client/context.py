@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from domicile.client.clock import Clock
-from domicile.client.errors import HomeRegionUnavailable, RegionsUnavailable
+from domicile.client.errors import HomeRegionUnavailable, RegionsUnavailable, UnsafeOperation
 from domicile.client.events import Event
 from domicile.client.options import Options
 from domicile.client.reach import Reach, Reply
+from domicile.client.session import Seen, Session
 from domicile.client.steps import Steps
 from domicile.core.control import Control, Value
+from domicile.core.errors import RecordInvalidError
 from domicile.core.policy import Policy, TablePolicy
+
+_ELSEWHERE_MAX = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """``regions`` are those that may serve a global item, the nearest first."""
+    """``regions`` are those that may serve a global item, the nearest first.
+
+    ``elsewhere``: what this client lately wrote in other Regions than the nearest. An update there before the item has
+    arrived would be taken for a new item's, and win with nothing but what it set.
+    """
 
     regions: tuple[str, ...]
     policy: Callable[[], Policy]
@@ -27,6 +35,7 @@ class Context:
     reach: Reach
     tell: Callable[[Event], None]
     options: Options
+    elsewhere: Session = field(default_factory=lambda: Session(None, _ELSEWHERE_MAX))
 
     def table(self, name: str) -> TablePolicy:
         """Return the policy of a table by its name in the deployment file."""
@@ -49,7 +58,7 @@ class Context:
 
     def home_of(self, authority: Value | None, table: TablePolicy) -> str | None:
         """Return the home Region of an authority's value; unknown ones raise :class:`UnknownAuthorityError`."""
-        return self.policy().home_of({table.authority_attribute: authority} if authority else {}, table)
+        return self.policy().home_of({table.authority_attribute: authority}, table) if authority else None
 
     def saw(self, table: TablePolicy, item: Mapping[str, Value] | None) -> Control | None:
         """Return an item's control attribute, and let the clock know of its version."""
@@ -57,3 +66,24 @@ class Context:
         if control is not None:
             self.clock.observe(control.version)
         return control
+
+    def met(self, table: TablePolicy, item: Mapping[str, Value] | None) -> Control | None:
+        """Return the control attribute of the item that a write met, or refuse to write on one that is malformed."""
+        try:
+            return self.saw(table, item)
+        except RecordInvalidError:
+            raise UnsafeOperation(
+                f"the item's {table.control_attribute} cannot be read: put the whole item by boto3, which mends it"
+            ) from None
+
+    def last_seen(self, table: TablePolicy, key: Mapping[str, Value], session: Session | None) -> Seen | None:
+        """Return the latest version of a key that is known to be in some Region, by the session or by this client."""
+        found = [memory.last(table, key) for memory in (session, self.elsewhere) if memory is not None]
+        return max((seen for seen in found if seen is not None), key=lambda seen: seen.version, default=None)
+
+    def wrote(self, table: TablePolicy, key: Mapping[str, Value], seen: Seen, session: Session | None = None) -> None:
+        """Remember a write."""
+        if session is not None:
+            session.remember(table, key, seen)
+        if seen.region != self.regions[0]:
+            self.elsewhere.remember(table, key, seen)

@@ -14,14 +14,25 @@ from typing import Any
 from domicile.client.errors import UnsafeOperation
 from domicile.core.control import Control, Value
 from domicile.core.policy import TablePolicy
+from domicile.core.version import Version
 
 Parameters = dict[str, Any]
 
 _CONTROL, _VERSION, _HOME, _MARK = "#dom_control", "#dom_version", "#dom_home", "#dom_mark"
 _AUTHORITY = "#dom_authority"
 _VERSION_VALUE, _CONTROL_VALUE, _AUTHORITY_VALUE = ":dom_version", ":dom_control", ":dom_authority"
+_LEAST_VALUE = ":dom_least"
 # A clause's keyword, not a placeholder's or an attribute's name: as a bare name, SET is reserved.
-_SET = re.compile(r"(?<![#:.\w])SET(?=\s)", re.IGNORECASE)
+_SET = re.compile(r"(?<![#:.\w])SET(?!\w)", re.IGNORECASE)
+_EXPRESSIONS = (
+    "UpdateExpression",
+    "ConditionExpression",
+    "ProjectionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+)
+# A path's first name, or the placeholder for it.
+_WORD = re.compile(r"(?<![:.\w#])#?\w+")
 _LEGACY = {
     "AttributesToGet": "ProjectionExpression",
     "AttributeUpdates": "UpdateExpression",
@@ -42,15 +53,24 @@ def refuse_unsafe(parameters: Mapping[str, Any], table: TablePolicy) -> None:
     placeholders = [*names, *(parameters.get("ExpressionAttributeValues") or {})]
     if any(placeholder.startswith(("#dom_", ":dom_")) for placeholder in placeholders):
         raise UnsafeOperation("placeholders that begin with #dom_ or :dom_ are the library's: rename them")
-    if table.control_attribute in names.values() or table.control_attribute in parameters.get("Item", ()):
+    words = (word for name in _EXPRESSIONS for word in _WORD.findall(str(parameters.get(name, ""))))
+    if table.control_attribute in (*names.values(), *parameters.get("Item", ()), *words):
         raise UnsafeOperation(f"{table.control_attribute} is the replication's own attribute: leave it out")
 
 
-def guarded(parameters: Parameters, table: TablePolicy, control: Control | None, *, over_stub: bool) -> Parameters:
+def guarded(
+    parameters: Parameters,
+    table: TablePolicy,
+    version: Version | None,
+    *,
+    over_stub: bool = False,
+    at_least: Version | None = None,
+) -> Parameters:
     """Return a write's parameters with the condition that it meets no stub, no mark and, stamped, no later version.
 
     The item that was met comes back with a refusal, whatever the caller asked for: it says what was in the way.
-    ``control`` is None for a delete, whose version the listener gives. ``over_stub`` lets a stub be replaced.
+    ``version`` is None for a delete, which the listener gives one. ``over_stub`` lets a stub be replaced. ``at_least``:
+    a version that the item must have reached. All this takes some 200 bytes of the 4 KB that DynamoDB allows.
     """
     names = {_CONTROL: table.control_attribute, _MARK: "x"}
     conditions = [f"attribute_not_exists({_CONTROL}.{_MARK})"]
@@ -58,10 +78,14 @@ def guarded(parameters: Parameters, table: TablePolicy, control: Control | None,
     if not over_stub:
         names[_HOME] = "l"
         conditions.append(f"attribute_not_exists({_CONTROL}.{_HOME})")
-    if control is not None:
+    if version is not None:
         names[_VERSION] = "v"
-        conditions.append(f"(attribute_not_exists({_CONTROL}) OR {_CONTROL}.{_VERSION} < {_VERSION_VALUE})")
-        values[_VERSION_VALUE] = {"S": str(control.version)}
+        conditions.append(f"(attribute_not_exists({_CONTROL}.{_VERSION}) OR {_CONTROL}.{_VERSION} < {_VERSION_VALUE})")
+        values[_VERSION_VALUE] = {"S": str(version)}
+    if at_least is not None:
+        names[_VERSION] = "v"
+        conditions.append(f"{_CONTROL}.{_VERSION} >= {_LEAST_VALUE}")
+        values[_LEAST_VALUE] = {"S": str(at_least)}
     return _merged(parameters, conditions, names, values)
 
 
@@ -82,11 +106,16 @@ def with_authority(parameters: Parameters, table: TablePolicy, authority: Value)
 
 
 def _assigning(parameters: Parameters, name: str, attribute: str, value: str, content: Value) -> Parameters:
-    expression: str = parameters.get("UpdateExpression", "")
+    expression: str | None = parameters.get("UpdateExpression")
     assignment = f"SET {name} = {value}"
-    merged = (
-        _SET.sub(f"{assignment},", expression, count=1) if _SET.search(expression) else f"{assignment} {expression}"
-    )
+    if expression is None:
+        merged = assignment
+    elif not expression.strip():
+        merged = expression  # DynamoDB refuses it, as it would without the library.
+    elif _SET.search(expression):
+        merged = _SET.sub(f"{assignment}, ", expression, count=1)
+    else:
+        merged = f"{assignment} {expression}"
     return {
         **parameters,
         "UpdateExpression": merged,
@@ -101,7 +130,7 @@ def _merged(
     users = parameters.get("ConditionExpression")
     merged = {
         **parameters,
-        "ConditionExpression": " AND ".join([*conditions, f"({users})"] if users else conditions),
+        "ConditionExpression": " AND ".join([*conditions, *([] if users is None else [_in_parentheses(users)])]),
         "ExpressionAttributeNames": {**(parameters.get("ExpressionAttributeNames") or {}), **names},
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
@@ -110,19 +139,33 @@ def _merged(
     return merged
 
 
+def _in_parentheses(condition: str) -> str:
+    """Return a condition in parentheses, unless they are there: DynamoDB refuses redundant ones."""
+    text = condition.strip()
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text if position and position == len(text) - 1 else f"({text})"
+    return f"({text})"
+
+
 def assigned_value(parameters: Mapping[str, Any], attribute: str) -> Value | None:
     """Return what an update sets an attribute to, where it does so by ``SET name = :value``; else None."""
     names = parameters.get("ExpressionAttributeNames") or {}
     spellings = [attribute, *(placeholder for placeholder, name in names.items() if name == attribute)]
+    expression = parameters.get("UpdateExpression", "")
+    if not any(spelling in expression for spelling in spellings):  # most updates, and soon told
+        return None
     spelled = "|".join(re.escape(spelling) for spelling in spellings)
-    found = re.search(rf"(?<![#:.\w])(?:{spelled})\s*=\s*(:\w+)", parameters.get("UpdateExpression", ""))
+    found = re.search(rf"(?<![#:.\w])(?:{spelled})\s*=\s*(:\w+)", expression)
     return (parameters.get("ExpressionAttributeValues") or {}).get(found[1]) if found else None
 
 
 def touches(parameters: Mapping[str, Any], attribute: str) -> bool:
     """Whether an update's expression names a top-level attribute at all."""
     names = parameters.get("ExpressionAttributeNames") or {}
-    words = re.findall(r"(?<![:.\w#])#?\w+", parameters.get("UpdateExpression", ""))
+    words = _WORD.findall(parameters.get("UpdateExpression", ""))
     return any(names.get(word, word) == attribute for word in words)
 
 

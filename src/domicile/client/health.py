@@ -12,11 +12,16 @@ from domicile.client.options import Options
 
 @dataclass(slots=True)
 class _Circuit:
-    """Closed while ``open_until_s`` is None. Open, it lets one call through each time the pause is over."""
+    """Closed while ``open_until_s`` is None. Open, it lets one call through each time the pause is over.
+
+    ``trying``: that call is on its way. Calls that began before the circuit opened may fail until then, and say nothing
+    new.
+    """
 
     failures: int = 0
     openings: int = 0
     open_until_s: float | None = None
+    trying: bool = False
 
 
 class Health:
@@ -41,6 +46,7 @@ class Health:
                 return False
             # Whoever tries holds the others off: a Region that hangs must not hang them all.
             circuit.open_until_s = self._now_s() + self._pause_s(circuit)
+            circuit.trying = True
             return True
 
     def succeeded(self, region: str) -> None:
@@ -60,8 +66,9 @@ class Health:
             circuit = self._circuits.setdefault(region, _Circuit())
             circuit.failures += 1
             was_open = circuit.open_until_s is not None
-            if not was_open and circuit.failures < self._options.failures_max:
+            if (was_open and not circuit.trying) or (not was_open and circuit.failures < self._options.failures_max):
                 return
+            circuit.trying = False
             circuit.openings += 1
             circuit.open_until_s = self._now_s() + self._pause_s(circuit)
         if not was_open:

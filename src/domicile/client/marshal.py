@@ -30,6 +30,8 @@ def to_wire(arguments: Mapping[str, Any]) -> Parameters:
 
 def image_to_wire(image: Mapping[str, Any]) -> dict[str, Any]:
     """Return Python values in DynamoDB JSON; what DynamoDB cannot hold is a TypeError, as in boto3."""
+    if not isinstance(image, Mapping):
+        return image  # which botocore refuses
     return {name: _serialize(value) for name, value in image.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from domicile.client.options import Resolve
 from domicile.client.reach import Reply
 from domicile.client.session import Seen, Session
 from domicile.client.steps import Pause, Steps, Together
+from domicile.core.control import Control
+from domicile.core.errors import RecordInvalidError
 from domicile.core.policy import TablePolicy
 
 BATCH_KEYS_MAX = 100
@@ -143,8 +145,14 @@ class Reader:
         return self._context.reach.call(self._context.regions, operation, lambda _: parameters, table.name)
 
     def _item(self, read: _Read, image: dict[str, Any] | None) -> Item | None:
-        """Return what was read, and where it lives; an item that the replication is deleting is gone already."""
-        control = self._context.saw(read.table, image)
+        """Return what was read, and where it lives, unless its control attribute is malformed and does not tell.
+
+        An item that the replication is deleting is gone already.
+        """
+        try:
+            control = self._context.saw(read.table, image)
+        except RecordInvalidError:
+            return Item(image or {})
         if image is None or (control is not None and control.deleting):
             return None
         if control is not None and control.home is not None:
@@ -156,7 +164,7 @@ class Reader:
     def _as_seen(self, read: _Read, reply: Reply, sent: Any, session: Session) -> Steps[Reply]:
         """Return the reply, or where it is older than what the session has seen, that of the Region which has it."""
         key = read.projection.parameters.get("Key", {})
-        control = self._context.saw(read.table, reply.response.get("Item"))
+        control = self._control_of(read, reply)
         seen = session.ahead_of(read.table, key, control)
         if seen is not None:
             try:
@@ -166,17 +174,32 @@ class Reader:
                 )
             except RegionsUnavailable:
                 raise SessionBehind(f"{reply.region} is behind, and {seen.region} does not answer") from None
-            control = self._context.saw(read.table, reply.response.get("Item"))
+            control = self._control_of(read, reply)
         if control is not None:
             session.remember(read.table, key, Seen(control.version, reply.region))
+        elif seen is not None and "Item" not in reply.response:
+            session.remember(read.table, key, replace(seen, deleted=True))
         return reply
+
+    def _control_of(self, read: _Read, reply: Reply) -> Control | None:
+        try:
+            return self._context.saw(read.table, reply.response.get("Item"))
+        except RecordInvalidError:
+            return None
 
     def _resolved(self, read: _Read, region: str, items: Sequence[Item]) -> Steps[list[Item]]:
         """Return the items with each stub replaced by the full item, without those that their home has deleted."""
         current: dict[str, Item | None] = {str(number): item for number, item in enumerate(items)}
         unknown = {name: item for name, item in current.items() if item is not None and item.is_stub is None}
         if unknown:
-            current.update((yield from self._fetched(read, region, unknown)))
+            told = yield from self._fetched(read, region, unknown)
+            # Of those that live here the answer keeps what the index holds.
+            current.update(
+                {
+                    name: item if item is None or item.is_stub else _told(unknown[name], item)
+                    for name, item in told.items()
+                }
+            )
         redirects = 0
         while stubs := {name: item for name, item in current.items() if item is not None and item.is_stub}:
             redirects = self._counted(redirects)
@@ -226,6 +249,10 @@ def _of_index(item: Item, table: TablePolicy) -> Item:
     if table.control_attribute in item:
         return item
     return Item(item)
+
+
+def _told(item: Item, whole: Item) -> Item:
+    return Item(item, is_stub=whole.is_stub, home_region=whole.home_region)
 
 
 def _trimmed(item: Item, projection: Projection) -> Item:

@@ -18,6 +18,7 @@ from domicile.client.events import Event, Kind
 from domicile.client.expressions import Parameters, refuse_unsafe
 from domicile.client.options import Placement
 from domicile.client.reach import Reply
+from domicile.client.session import Seen
 from domicile.client.steps import Pause, Steps
 from domicile.client.writes import Operation, Write, given_authority
 from domicile.core.control import Control, Image, without
@@ -35,11 +36,15 @@ _OPERATIONS: Mapping[str, Operation] = {
 
 @dataclass(frozen=True)
 class _Member:
-    """One action of a transaction; ``base`` is the version of another write that came first."""
+    """One action of a transaction.
+
+    ``seen``: what another Region is known to have. ``base``: the version of another write that came first.
+    """
 
     kind: str
     table: TablePolicy
     write: Write
+    seen: Seen | None
     base: Version | None = None
 
 
@@ -75,7 +80,9 @@ class TransactionWriter:
             raise ParamValidationError(report=f"TransactItems: must be one of {', '.join(_OPERATIONS)}")
         table = self._context.table(request["TableName"])
         refuse_unsafe(request, table)
-        return _Member(kind, table, Write(operation=_OPERATIONS[kind], parameters={**request, "TableName": table.name}))
+        write = Write(operation=_OPERATIONS[kind], parameters={**request, "TableName": table.name})
+        seen = self._context.last_seen(table, write.key_of(table), None) if write.needs_item else None
+        return _Member(kind, table, write, None if seen is None or seen.deleted else seen)
 
 
 class _Attempts:
@@ -98,14 +105,15 @@ class _Attempts:
             except ClientError as error:
                 refusals = self._refusals(error)
                 controls = [refusal.control for refusal in refusals if refusal.control is not None]
-                if stubs := {control.home for control in controls if control.home is not None}:
-                    home = self._redirect(_only(stubs), refusals)
+                if elsewhere := {region for refusal in refusals if (region := self._elsewhere(refusal)) is not None}:
+                    home = self._redirect(_only(elsewhere), refusals)
                 elif any(control.deleting for control in controls):
                     yield Pause(self._pause_s)
                     self._pause_s *= 2
-                elif not self._restamp(refusals):
+                elif not self._restamp(refusals) and not self._create(refusals):
                     raise _as_asked(error, self._members) from None
                 continue
+            self._remember()
             return reply.response
         raise WriteContention("other changes of the items came first every time")
 
@@ -119,7 +127,7 @@ class _Attempts:
         self._region = region
         self._sent = [self._context.clock.stamp(region, member.base) for member in self._members]
         stamped = [
-            {member.kind: member.write.stamped(member.table, version)}
+            {member.kind: member.write.stamped(member.table, version, self._least(member, region))}
             for member, version in zip(self._members, self._sent, strict=True)
         ]
         return {**self._parameters, "TransactItems": stamped}
@@ -130,8 +138,38 @@ class _Attempts:
         for number, reason in enumerate(reasons):
             if reason.get("Code") == "ConditionalCheckFailed":
                 item = reason.get("Item") or None
-                found.append(_Refusal(number, item, self._context.saw(self._members[number].table, item)))
+                found.append(_Refusal(number, item, self._context.met(self._members[number].table, item)))
         return found
+
+    def _least(self, member: _Member, region: str) -> Version | None:
+        return member.seen.version if member.seen is not None and member.seen.region != region else None
+
+    def _elsewhere(self, refusal: _Refusal) -> str | None:
+        """Return the Region that has the item, where the one that refused has its stub or is behind."""
+        member, control = self._members[refusal.member], refusal.control
+        least = self._least(member, self._region)
+        if member.seen is not None and least is not None and (control is None or control.version < least):
+            return member.seen.region
+        return control.home if control is not None else None
+
+    def _create(self, refusals: list[_Refusal]) -> bool:
+        """Let the updates of items that their home no longer has create them, or the other way round."""
+        turned = False
+        for refusal in refusals:
+            member = self._members[refusal.member]
+            absent = refusal.item is None
+            if member.write.stub is not None and member.write.create != absent:
+                write = member.write.at_home(member.table, absent=absent)
+                self._members[refusal.member] = replace(member, write=write)
+                turned = True
+        return turned
+
+    def _remember(self) -> None:
+        for member, version in zip(self._members, self._sent, strict=True):
+            if member.write.operation != "condition_check":
+                deleted = member.write.operation == "delete_item"
+                seen = Seen(version, self._region, deleted)
+                self._context.wrote(member.table, member.write.key_of(member.table), seen)
 
     def _redirect(self, home: str, refusals: list[_Refusal]) -> str:
         self._left.add(self._region)

@@ -11,7 +11,9 @@ from domicile.client.context import Context
 from domicile.client.errors import (
     AnswerLost,
     HomeRegionUnavailable,
+    SessionBehind,
     TooManyRedirects,
+    UnsafeOperation,
     WriteContention,
 )
 from domicile.client.events import Event, Kind
@@ -33,8 +35,7 @@ from domicile.core.control import Control, Image, Value, without
 from domicile.core.policy import TablePolicy
 from domicile.core.version import Version
 
-_OLD_VALUES = ("ALL_OLD", "UPDATED_OLD", "UPDATED_NEW")
-
+_LOST_VALUES = ("ALL_OLD", "UPDATED_OLD", "UPDATED_NEW")
 
 Operation = Literal["put_item", "update_item", "delete_item", "condition_check"]
 
@@ -59,6 +60,11 @@ class Write:
         return self.operation in ("put_item", "update_item")
 
     @property
+    def needs_item(self) -> bool:
+        """Whether it matters what the item was before."""
+        return self.operation != "put_item" or not self.is_whole
+
+    @property
     def is_whole(self) -> bool:
         """Whether the outcome depends on nothing but the parameters, so that it can be written without the item."""
         return (
@@ -71,10 +77,12 @@ class Write:
         """Return the update for a home that was found to have the item, or not any more though a stub says so."""
         if absent and touches(self.parameters, table.authority_attribute):
             return replace(self, stub=None)
+        if absent and table.authority_attribute not in (self.stub or {}):
+            raise UnsafeOperation("the item is gone, and its stub does not say under which authority: put it whole")
         return replace(self, create=absent)
 
-    def stamped(self, table: TablePolicy, version: Version) -> Parameters:
-        """Return the parameters for the Region of ``version``."""
+    def stamped(self, table: TablePolicy, version: Version, at_least: Version | None = None) -> Parameters:
+        """Return the parameters for the Region of ``version``, where the item must have reached ``at_least``."""
         control, parameters = Control(version=version, origin=version.region), self.parameters
         if self.operation == "put_item":
             item = {**parameters["Item"], table.control_attribute: control.to_value()}
@@ -85,7 +93,14 @@ class Write:
                 parameters = with_authority(parameters, table, self.stub[table.authority_attribute])
             elif self.stub is not None:
                 parameters = on_existing(parameters, table)
-        return guarded(parameters, table, control if self.is_stamped else None, over_stub=self.over_stub)
+        return guarded(
+            parameters, table, version if self.is_stamped else None, over_stub=self.over_stub, at_least=at_least
+        )
+
+    def key_of(self, table: TablePolicy) -> Image:
+        """Return the item's key, or of a malformed write what there is of it."""
+        image: Image = self.parameters.get("Key") or self.parameters.get("Item") or {}
+        return {name: image[name] for name in table.key_names if name in image}
 
 
 class Writer:
@@ -105,13 +120,21 @@ class Writer:
 
 
 class _Attempts:
-    """One write on its way: from stub to home, and again above whatever came first."""
+    """One write on its way: from stub to home, and again above whatever came first.
+
+    A Region whose answer is lost may have done the write; the next Region then does it again, under a greater version
+    that replaces the first one's everywhere. So an update that counts can count twice, as in any retry of DynamoDB's.
+    """
 
     def __init__(self, context: Context, table: TablePolicy, write: Write, session: Session | None) -> None:
         self._context = context
         self._table = table
         self._write = write
         self._session = session
+        self._key = write.key_of(table)
+        seen = context.last_seen(table, self._key, session) if write.needs_item else None
+        self._awaited = None if seen is None or seen.deleted else seen
+        self._ahead: str | None = None
         self._sent: dict[str, Version] = {}
         self._base: Version | None = None
         self._redirects = 0
@@ -123,14 +146,16 @@ class _Attempts:
             reply = yield from self._send(home)
             if reply.refusal is None:
                 return self._done(reply)
-            control = self._context.saw(self._table, reply.met)
+            control = self._context.met(self._table, reply.met)
             if control is not None and control.version == self._sent[reply.region]:
-                return self._done_before(reply)
-            if control is not None and control.deleting:
+                return self._done_before(reply, control)
+            if self._is_behind(reply.region, control):
+                home = self._await(reply, control)
+            elif control is not None and control.deleting:
                 yield Pause(self._pause_s)
                 self._pause_s *= 2
             elif control is not None and control.home is not None and not self._write.over_stub:
-                home = self._redirect(reply, control.home)
+                home = self._redirect(reply, control, control.home)
             elif control is not None and self._write.is_stamped and control.version > self._sent[reply.region]:
                 self._base = control.version
                 self._context.tell(Event(Kind.RESTAMP, reply.region, table=self._table.name))
@@ -147,6 +172,8 @@ class _Attempts:
                 return (yield from context.reach.call(context.regions, self._write.operation, self._stamp, table.name))
             return (yield from context.home_call(home, self._write.operation, self._stamp, table.name))
         except HomeRegionUnavailable:
+            if self._ahead is not None and home == self._ahead:
+                raise SessionBehind(f"{context.regions[0]} is behind, and {home} does not answer") from None
             others = context.regions_to_hold(home or "")
             if not self._write.is_whole or not others:
                 raise
@@ -158,13 +185,27 @@ class _Attempts:
     def _stamp(self, region: str) -> Parameters:
         version = self._context.clock.stamp(region, self._base)
         self._sent[region] = version
-        return self._write.stamped(self._table, version)
+        seen = self._awaited
+        least = seen.version if seen is not None and seen.region != region else None
+        return self._write.stamped(self._table, version, least)
 
-    def _redirect(self, reply: Reply, home: str) -> str:
+    def _is_behind(self, region: str, control: Control | None) -> bool:
+        seen = self._awaited
+        if seen is None or seen.region == region:
+            return False
+        return control is None or control.version < seen.version
+
+    def _await(self, reply: Reply, control: Control | None) -> str:
+        """Return the Region that has what this one does not have yet."""
+        ahead = self._awaited.region if self._awaited else reply.region
+        self._ahead, self._awaited = ahead, None
+        return self._redirect(reply, control, ahead)
+
+    def _redirect(self, reply: Reply, control: Control | None, home: str) -> str:
         self._redirects += 1
         if self._redirects > self._context.options.redirects_max:
             raise TooManyRedirects(f"more than {self._context.options.redirects_max} stubs pointed to another Region")
-        if self._write.operation == "update_item":
+        if self._write.operation == "update_item" and control is not None and control.is_stub:
             self._write = replace(self._write, stub=reply.met)
         self._context.tell(Event(Kind.REDIRECT, reply.region, home, self._table.name))
         return home
@@ -179,22 +220,21 @@ class _Attempts:
                 del response["Attributes"]
         return response
 
-    def _done_before(self, reply: Reply) -> Parameters:
-        """Answer a write whose first answer was lost: what was met is what it wrote."""
+    def _done_before(self, reply: Reply, control: Control) -> Parameters:
+        """Answer a write whose first answer was lost: what was met is what it wrote, or the stub that it became."""
         wanted = self._write.parameters.get("ReturnValues", "NONE")
-        if wanted in _OLD_VALUES:
+        if wanted in _LOST_VALUES or (wanted == "ALL_NEW" and control.is_stub):
             raise AnswerLost(f"the write was done, but its {wanted} values were lost with the answer")
         self._remember(reply.region)
-        response: Parameters = {"ResponseMetadata": _response(reply)["ResponseMetadata"]}
+        refusal: Parameters = dict(reply.refusal.response) if reply.refusal else {}
+        response = {name: value for name, value in refusal.items() if name == "ResponseMetadata"}
         if wanted == "ALL_NEW":
             response["Attributes"] = without(reply.met or {}, self._table.control_attribute)
         return response
 
     def _remember(self, region: str) -> None:
-        if self._session is not None:
-            key = self._write.parameters.get("Key") or self._write.parameters["Item"]
-            deleted = self._write.operation == "delete_item"
-            self._session.remember(self._table, key, Seen(self._sent[region], region, deleted))
+        seen = Seen(self._sent[region], region, deleted=self._write.operation == "delete_item")
+        self._context.wrote(self._table, self._key, seen, self._session)
 
     def _refused(self, refusal: ClientError) -> ClientError:
         """Return the refusal as the caller's own request would have met it."""
@@ -211,7 +251,3 @@ def given_authority(table: TablePolicy, write: Write) -> Value | None:
         value: Value | None = write.parameters["Item"].get(table.authority_attribute)
         return value
     return assigned_value(write.parameters, table.authority_attribute)
-
-
-def _response(reply: Reply) -> dict[str, Any]:
-    return dict(reply.refusal.response) if reply.refusal else reply.response
