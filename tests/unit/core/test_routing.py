@@ -176,6 +176,7 @@ def test_a_retry_finds_its_own_version_in_the_ledger(base_tie: int, is_delete: b
     first = version_of(record, Ledger(forced=replace(EARLIER, tie=base_tie)))
     assert version_of(record, Ledger(forced=first)) == first
     assert version_of(record, Ledger(tombstone=first)) == first
+    assert version_of(record, Ledger(tombstone=first.tombstone())) == first, "it has expired since"
 
 
 @pytest.mark.parametrize(
