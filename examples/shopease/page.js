@@ -44,9 +44,20 @@ function counters(status) {
   return element("dl", {}, ...list);
 }
 
-function copy(table, key, held) {
-  const kind = held === null ? "absent" : held.is_stub ? "stub" : "full";
-  const label = { absent: "not here", stub: `stub, lives in ${held?.home}`, full: "full" }[kind];
+function kindOf(held, region) {
+  if (held === null) return "absent";
+  if (held.is_stub) return "stub";
+  return held.home === null || held.home === region ? "full" : "held";
+}
+
+function copy(table, key, held, region) {
+  const kind = kindOf(held, region);
+  const label = {
+    absent: "not here",
+    stub: `stub, lives in ${held?.home}`,
+    held: `full, until it is in ${held?.home}`,
+    full: "full",
+  }[kind];
   const names = Object.keys(held?.item ?? {}).filter((name) => !TABLES[table].includes(name)).sort();
   const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
   const values = names.map((name) => `${name}: ${shown(held.item[name])}`).join(" · ");
@@ -58,13 +69,13 @@ function copy(table, key, held) {
   );
 }
 
-async function copies(base) {
+async function copies(region, base) {
   const found = [];
   for (const [table, keys] of Object.entries(watched)) {
     if (!keys.length) continue;
     const query = keys.map((key) => `key=${encodeURIComponent(key)}`).join("&");
     const held = await get(base, `/copies?table=${table}&${query}`);
-    found.push(element("h3", {}, table), ...keys.map((key, number) => copy(table, key, held[number])));
+    found.push(element("h3", {}, table), ...keys.map((key, number) => copy(table, key, held[number], region)));
   }
   return found;
 }
@@ -83,7 +94,7 @@ async function look(region, base, column) {
   let items = [];
   try {
     status = await get(base, "/status");
-    items = await copies(base).catch((error) => {
+    items = await copies(region, base).catch((error) => {
       if (error.message !== "503") throw error;
       state = "cut-off";
       return [element("p", {}, "This Region's tables do not answer. Its service goes on with the next Region.")];
