@@ -7,13 +7,23 @@ QUIET := $(shell test -t 1 || echo --quiet)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help demo test check format build synth simulate soak lock cdktf-deploy-local clean
+.PHONY: help demo shopease browser test check format build synth simulate soak lock cdktf-deploy-local clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(READY) ## Three Regions on a local AWS, and the ShopEase scenario on them
 	@$(BIN)/domicile demo
+
+shopease: $(READY) ## A shop in three Regions under load, one of them cut off and brought back (KEEP=1: until Ctrl-C)
+	@$(BIN)/python -m examples.shopease $(SHOPEASE)
+
+browser: ## Install the Chromium that tests ShopEase's page, where there is none (apt-get, as root or by sudo)
+	@test -z "$$DOMICILE_CHROMIUM" || exit 0; \
+	for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
+	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	{ $$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends chromium; } || \
+	{ echo "Chromium is missing: install it, and name it in DOMICILE_CHROMIUM if it is not on the PATH." >&2; exit 2; }
 
 test: $(READY) ## All tests, including the end-to-end ones on the local AWS
 	@$(BIN)/domicile build
