@@ -15,7 +15,8 @@ from domicile.pipeline.inbox import Message
 from domicile.simulator.faults import Faults
 from domicile.simulator.region import TABLE
 from domicile.simulator.schedule import Schedule
-from tests.simulation.controls import CONTROLS, Control, nonce
+from tests.simulation.controls import CONTROLS, Control
+from tests.simulation.rules import nonce
 
 KEY: Image = {"pk": {"S": "k0"}}
 
