@@ -190,7 +190,9 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         os.close(answers_there)
         self._proc = process
         self._requests = cast("IO[bytes]", process.stdin)
-        self._log_fd = cast("IO[bytes]", process.stdout).fileno()
+        # Kept with the sandbox: it is read to its end also after the process has been discarded.
+        self._log = cast("IO[bytes]", process.stdout)
+        self._log_fd = self._log.fileno()
         os.set_blocking(self._log_fd, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._answers_fd, selectors.EVENT_READ, "answer")
@@ -218,10 +220,14 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
 
     def _ended(self, error_type: str, message: str) -> dict[str, Any]:
         lambda_runtime.kill_workers([self])
+        self._close()
         return {"error": {"errorType": error_type, "errorMessage": message}}
 
     def _discard_tmpdir(self) -> None:
-        self._close()
+        # Who waits for an answer sees the process end, and closes then. Closed under it, it might not see that.
+        if self._lock.acquire(blocking=False):
+            self._close()
+            self._lock.release()
 
     def _close(self) -> None:
         if self._selector is not None:
