@@ -14,12 +14,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.awsrequest import AWSPreparedRequest
-from moto.core.exceptions import HTTPException
 from moto.core.request import normalize_request
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
 
 from domicile.aws.store import DynamoDbStore
+from domicile.aws.wire import from_boto
 from domicile.core.control import Image
 from domicile.core.errors import TransientError
 from domicile.core.events import SOURCE, Entry
@@ -40,6 +41,7 @@ Value = TypeVar("Value")
 
 _ACCOUNT = "123456789012"
 _HASH_KEY = bytes(32)
+_IMAGES = ("Keys", "OldImage", "NewImage")
 _TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
@@ -49,8 +51,8 @@ class Tables:
     def __init__(self, region: str) -> None:
         self._region = region
         self._backend = DynamoDBBackend(region, _ACCOUNT)
-        self._handler = type("Handler", (DynamoHandler,), {"dynamodb_backend": self._backend})
-        self._read: dict[str, int] = {}
+        # moto makes a handler for each request, which asks its class for the backend.
+        self._handler: Any = type("Handler", (DynamoHandler,), {"dynamodb_backend": self._backend})
         self.changes: dict[str, list[dict[str, Any]]] = {}
 
     def answer(self, request: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
@@ -69,22 +71,24 @@ class Tables:
 
     def _collect(self) -> None:
         for name, table in self._backend.tables.items():
-            if table.stream_shard is None:
+            shard = table.stream_shard
+            if shard is None or not shard.items:
                 continue
-            records = table.stream_shard.items[self._read.get(name, 0) :]
-            self._read[name] = len(table.stream_shard.items)
-            if records:
-                self.changes.setdefault(name, []).extend(self._record(name, record.to_json()) for record in records)
+            self.changes.setdefault(name, []).extend(self._record(name, record.to_json()) for record in shard.items)
+            # moto numbers a record by those before it.
+            shard.starting_sequence_number += len(shard.items)
+            shard.items.clear()
 
     def _record(self, table: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return a record as Lambda gets it."""
         stream = record["dynamodb"]
         at_s = int(stream["ApproximateCreationDateTime"].replace(tzinfo=UTC).timestamp())
+        images = {name: from_boto(stream[name]) for name in _IMAGES if name in stream}
         return {
             **record,
             "awsRegion": self._region,
             "eventSourceARN": f"arn:aws:dynamodb:{self._region}:{_ACCOUNT}:table/{table}/stream/0",
-            "dynamodb": {**stream, "ApproximateCreationDateTime": at_s},
+            "dynamodb": {**stream, **images, "ApproximateCreationDateTime": at_s},
         }
 
 
@@ -140,10 +144,10 @@ class Region:
         changes, self.tables.changes = self.tables.changes, {}
         for table, records in changes.items():
             failed = set(self._listener.handle(records).failed)
-            again = [record for record in records if record["dynamodb"]["SequenceNumber"] in failed]
-            if again:
-                self.tables.changes[table] = again + self.tables.changes.get(table, [])
-            done |= len(again) < len(records)
+            left = [record for record in records if record["dynamodb"]["SequenceNumber"] in failed]
+            if left:
+                self.tables.changes[table] = left + self.tables.changes.get(table, [])
+            done |= len(left) < len(records)
         for purpose, step in self._steps.items():
             bodies, self._queues[purpose] = self._queues[purpose], []
             failed = set(step.handle([Message(str(number), body) for number, body in enumerate(bodies)]).failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,20 @@ def order(shop: InMemory, region: str, **arguments: Any) -> Any:
 def test_a_global_item_is_everywhere_when_its_write_returns(shop: InMemory) -> None:
     shop.client(HERE).table("stock").put_item(Item={"sku": "a", "count": 3})
     assert [stock(shop, region) for region in DEPLOYMENT.regions] == [{"sku": "a", "count": 3}] * 3
+
+
+def test_values_of_every_type_arrive(shop: InMemory) -> None:
+    values: dict[str, Any] = {
+        "sku": "a",
+        "binary": b"\xff",
+        "binaries": {b"1", b"2"},
+        "numbers": {1, Decimal("2.5")},
+        "list": [None, True, {"deep": b""}],
+    }
+    shop.client(HERE).table("stock").put_item(Item=values)
+    assert stock(shop, ELSEWHERE) == stock(shop, HERE)
+    assert bytes(stock(shop, ELSEWHERE)["list"][2]["deep"]) == b""
+    assert shop.quarantined(HERE) == []
 
 
 def test_a_localized_item_is_whole_at_home_alone(shop: InMemory) -> None:
