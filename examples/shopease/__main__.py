@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,7 +28,7 @@ from examples.shopease.audit import Audit
 from examples.shopease.monitor import percentile
 from examples.shopease.traffic import HOMES, Call, Traffic
 
-PHASES = ("before", "cut off", "after")
+PHASES = ("before", "during", "after")
 FAULTS: Mapping[str, Mapping[str, object]] = {
     "refuse": {"code": "ServiceUnavailable"},
     "hang": {"code": "ServiceUnavailable", "latency_ms": 20_000},
@@ -50,9 +50,10 @@ def main(
 ) -> None:
     """Run ShopEase in three Regions, cut one off under load, and check that nothing was lost and nothing leaked."""
     deployment = Deployment.load(file)
-    if deployment.authorities != HOMES or cut not in deployment.regions:
-        accepted = f"the project's own file, and --cut one of {', '.join(deployment.regions)}"
-        raise UserError(f"{file}, --cut {cut}: accepted: {accepted}")
+    if deployment.authorities != HOMES:
+        raise UserError(f"{file}: authorities: the shop's customers need {HOMES}; use the project's own file")
+    if cut not in deployment.regions:
+        raise UserError(f"--cut {cut}: is not in {file}; accepted: {', '.join(deployment.regions)}")
     services = fleet.addresses(deployment.regions, service_port)
     logs = api.state_folder(find_root(Path.cwd())).folder.parent / "shopease-logs"
     console = Console(highlight=False, soft_wrap=True)
@@ -70,7 +71,8 @@ def main(
         sound = _verdict(console, traffic, missing, leaks)
         if keep:
             console.print("\nStill running; Ctrl-C stops all that was started here.")
-            signal.pause()
+            with suppress(KeyboardInterrupt):
+                signal.pause()
     if not sound:
         raise OperationError("something was lost, or leaked")
 
@@ -96,17 +98,16 @@ def _drive(traffic: Traffic, fault: Mapping[str, object], phase_s: float, show: 
     """Send traffic through the three phases; the fault is removed whatever happens."""
     with show.step("Stock the warehouses"):
         traffic.stock()
-    try:
-        with traffic.running():
-            for phase in PHASES:
-                traffic.phase = phase
-                if phase == "cut off":
-                    api.faults_add(fault)
-                with show.step(f"Traffic in every Region, {fault['region']} {phase if phase == 'cut off' else 'well'}"):
+    with traffic.running():
+        for phase in PHASES:
+            traffic.phase = phase
+            if phase == "during":
+                api.faults_add(fault)
+            try:
+                with show.step(f"Traffic in every Region, {phase} the outage of {fault['region']}"):
                     time.sleep(phase_s)
+            finally:
                 api.faults_clear()
-    finally:
-        api.faults_clear()
 
 
 def _log_files(services: Path) -> Iterator[Path]:
