@@ -49,7 +49,7 @@ class BatchWriter:
                     seen = self._context.last_seen(tables[name], request["DeleteRequest"]["Key"], None)
                     region = seen.region if seen is not None else None
                 by_region.setdefault(region, {}).setdefault(name, []).append(request)
-        groups = by_region or {None: {}}  # which botocore refuses
+        groups = by_region or {None: dict(parameters["RequestItems"])}  # which DynamoDB refuses
         answers = yield Together(tuple(self._group(tables, parameters, *group) for group in groups.items()))
         response: Parameters = {**answers[-1], "UnprocessedItems": {}}
         if "ConsumedCapacity" in response:

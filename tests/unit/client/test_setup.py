@@ -1,0 +1,103 @@
+"""What a client is made of: the policy from AppConfig, the clients' timeouts, and use by many threads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
+from domicile.client import Client, Options
+from domicile.client.setup import configured, policy_of_appconfig
+from domicile.core.errors import PolicyUnavailableError
+from tests import policies
+
+
+class AppConfig:
+    """AppConfig Data, as much of it as is asked."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+        self.calls = 0
+
+    def start_configuration_session(self, **_: Any) -> dict[str, Any]:
+        self.calls += 1
+        if self.content is None:
+            raise EndpointConnectionError(endpoint_url="https://appconfigdata")
+        return {"InitialConfigurationToken": "t"}
+
+    def get_latest_configuration(self, **_: Any) -> dict[str, Any]:
+        return {"NextPollConfigurationToken": "t", "Configuration": BytesIO(self.content or b"")}
+
+
+DOCUMENT = json.dumps(policies.DOCUMENT).encode()
+
+
+def test_the_policy_is_that_of_the_first_region_that_has_it() -> None:
+    sources = {"a": AppConfig(None), "b": AppConfig(DOCUMENT), "c": AppConfig(DOCUMENT)}
+    read = policy_of_appconfig("shop", list(sources), sources.__getitem__)
+    policy = read()
+    assert policy == policies.policy()
+    assert read() is policy
+    assert [source.calls for source in sources.values()] == [1, 1, 0]
+
+
+def test_no_region_has_a_policy() -> None:
+    sources = {"a": AppConfig(None), "b": AppConfig(None)}
+    with pytest.raises(PolicyUnavailableError, match="a, b"):
+        policy_of_appconfig("shop", list(sources), sources.__getitem__)()
+
+
+def test_the_callers_configuration_wins_over_the_clients_own() -> None:
+    config: Any = configured(Options(connect_timeout_s=2), Config(read_timeout=7, user_agent_extra="app"))
+    assert (config.connect_timeout, config.read_timeout, config.user_agent_extra) == (2, 7, "app")
+    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+
+
+@pytest.mark.parametrize(
+    "options", [{"placement": "there"}, {"home_unavailable": "wait"}, {"failures_max": 0}, {"pause_s": -1}]
+)
+def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Options(**options)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with mock_aws():
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+        for region in ("us-east-1", "ap-south-1"):
+            session.client("dynamodb", region_name=region).create_table(
+                TableName=policies.TABLE,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        yield Client("shop", region="us-east-1", policy=policies.policy(), session=session)
+
+
+def test_threads_share_a_client(client: Client) -> None:
+    """No count is lost, and each thread may be the first to need a Region's client."""
+    orders = client.table("orders")
+
+    def count(number: int) -> None:
+        authority = {"localization_authority": "IN"} if number % 2 else {}
+        orders.put_item(Item={"pk": "k", "sk": str(number), **authority})
+        orders.update_item(
+            Key={"pk": "k", "sk": "counter"}, UpdateExpression="ADD n :n", ExpressionAttributeValues={":n": 1}
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(48)))
+    assert orders.get_item(Key={"pk": "k", "sk": "counter"})["Item"]["n"] == 48
+    assert len(orders.scan()["Items"]) == 25
