@@ -18,8 +18,10 @@ from domicile.core.version import Version
 
 Parameters = dict[str, Any]
 
-_CONTROL, _VERSION, _HOME, _MARK = "#dom_control", "#dom_version", "#dom_home", "#dom_mark"
-_AUTHORITY = "#dom_authority"
+_CONTROL, _AUTHORITY = "#dom_control", "#dom_authority"
+# Members of the control attribute, by their own names: no reserved word has one letter, and botocore takes time to
+# check and to send each placeholder.
+_VERSION, _HOME, _MARK = (f"{_CONTROL}.{member}" for member in ("v", "l", "x"))
 _VERSION_VALUE, _CONTROL_VALUE, _AUTHORITY_VALUE = ":dom_version", ":dom_control", ":dom_authority"
 _LEAST_VALUE = ":dom_least"
 # A clause's keyword, not a placeholder's or an attribute's name: as a bare name, SET is reserved.
@@ -46,14 +48,15 @@ _LEGACY = {
 
 def refuse_unsafe(parameters: Mapping[str, Any], table: TablePolicy) -> None:
     """Raise :class:`UnsafeOperation` for what cannot be merged, or would touch the control attribute."""
-    for name, instead in _LEGACY.items():
-        if name in parameters:
+    for name in parameters:
+        if instead := _LEGACY.get(name):
             raise UnsafeOperation(f"{name} is a legacy parameter, which takes no version condition: use {instead}")
     names = parameters.get("ExpressionAttributeNames") or {}
     placeholders = [*names, *(parameters.get("ExpressionAttributeValues") or {})]
     if any(placeholder.startswith(("#dom_", ":dom_")) for placeholder in placeholders):
         raise UnsafeOperation("placeholders that begin with #dom_ or :dom_ are the library's: rename them")
-    words = (word for name in _EXPRESSIONS for word in _WORD.findall(str(parameters.get(name, ""))))
+    texts = [str(parameters[name]) for name in _EXPRESSIONS if name in parameters]
+    words = (word for text in texts if table.control_attribute in text for word in _WORD.findall(text))
     if table.control_attribute in (*names.values(), *parameters.get("Item", ()), *words):
         raise UnsafeOperation(f"{table.control_attribute} is the replication's own attribute: leave it out")
 
@@ -72,21 +75,17 @@ def guarded(
     ``version`` is None for a delete, which the listener gives one. ``over_stub`` lets a stub be replaced. ``at_least``:
     a version that the item must have reached. All this takes some 200 bytes of the 4 KB that DynamoDB allows.
     """
-    names = {_CONTROL: table.control_attribute, _MARK: "x"}
-    conditions = [f"attribute_not_exists({_CONTROL}.{_MARK})"]
+    conditions = [f"attribute_not_exists({_MARK})"]
     values: dict[str, Value] = {}
     if not over_stub:
-        names[_HOME] = "l"
-        conditions.append(f"attribute_not_exists({_CONTROL}.{_HOME})")
+        conditions.append(f"attribute_not_exists({_HOME})")
     if version is not None:
-        names[_VERSION] = "v"
-        conditions.append(f"(attribute_not_exists({_CONTROL}.{_VERSION}) OR {_CONTROL}.{_VERSION} < {_VERSION_VALUE})")
+        conditions.append(f"(attribute_not_exists({_VERSION}) OR {_VERSION} < {_VERSION_VALUE})")
         values[_VERSION_VALUE] = {"S": str(version)}
     if at_least is not None:
-        names[_VERSION] = "v"
-        conditions.append(f"{_CONTROL}.{_VERSION} >= {_LEAST_VALUE}")
+        conditions.append(f"{_VERSION} >= {_LEAST_VALUE}")
         values[_LEAST_VALUE] = {"S": str(at_least)}
-    return _merged(parameters, conditions, names, values)
+    return _merged(parameters, conditions, {_CONTROL: table.control_attribute}, values)
 
 
 def with_assigned(parameters: Parameters, table: TablePolicy, control: Control) -> Parameters:

@@ -245,7 +245,7 @@ class TestAHomeThatIsDown:
         client.run(write(client), *map(refused, before), down(), OK)
         assert client.went_to[-2:] == [IN, US]
         assert client.kinds[-1] == Kind.HELD_LOCAL
-        assert "#dom_home" not in client.sent[-1].parameters["ConditionExpression"]
+        assert "#dom_control.l" not in client.sent[-1].parameters["ConditionExpression"]
 
     def test_what_is_held_waits_in_the_nearest_region_that_answers(self) -> None:
         client = Scripted(options=Options(home_unavailable="hold-local"))
@@ -314,8 +314,8 @@ class TestAWriteOnTopOfOneThatHasNotArrived:
 def test_a_write_is_conditional_on_what_the_protocol_asks(client: Scripted) -> None:
     client.run(put(client, ITEM, ConditionExpression="a = :a OR b = :a", ExpressionAttributeValues={":a": 1}), OK)
     assert client.sent[0].parameters["ConditionExpression"] == (
-        "attribute_not_exists(#dom_control.#dom_mark) AND attribute_not_exists(#dom_control.#dom_home) AND "
-        "(attribute_not_exists(#dom_control.#dom_version) OR #dom_control.#dom_version < :dom_version) AND "
+        "attribute_not_exists(#dom_control.x) AND attribute_not_exists(#dom_control.l) AND "
+        "(attribute_not_exists(#dom_control.v) OR #dom_control.v < :dom_version) AND "
         "(a = :a OR b = :a)"
     )
 
