@@ -72,6 +72,7 @@ def test_an_update_after_a_batch_goes_where_the_item_is_and_not_where_it_was_lef
         arguments = {"Key": {"pk": "k", "sk": sk}, "UpdateExpression": "REMOVE a"}
         client.run(client.table().write("update_item", arguments, None), *answers)
     assert client.went_to == [IN, US, IN, US]
+    assert ":dom_least" not in client.sent[-1].parameters["ExpressionAttributeValues"]
 
 
 def test_a_home_that_is_down_fails_or_is_held(client: Scripted) -> None:
