@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ class Monitor:
         self._events: Counter[Kind] = Counter()
         self._reads: dict[str, Counter[str]] = {}
         self._open: set[tuple[str, str]] = set()
-        self._latest: deque[dict[str, Any]] = deque(maxlen=_LATEST_MAX)
+        self._latest: dict[str, deque[dict[str, Any]]] = {}
 
     def hook(self, client: str) -> Hook:
         """Return what a client of the library tells its events to; each client has circuits of its own."""
@@ -87,9 +88,10 @@ class Monitor:
                 self._errors[error] += 1
 
     def created(self, table: str, key: dict[str, str]) -> None:
-        """Remember an item that the page should show."""
+        """Remember an item that the page should show while it is among the latest of all Regions."""
         with self._lock:
-            self._latest.append({"table": table, "key": key})
+            latest = self._latest.setdefault(table, deque(maxlen=_LATEST_MAX))
+            latest.append({"key": key, "at_ms": int(time.time() * 1000)})
 
     def snapshot(self) -> dict[str, Any]:
         """Return all of it as JSON."""
@@ -102,7 +104,7 @@ class Monitor:
                 "events": {kind.value: self._events[kind] for kind in Kind},
                 "reads": {table: dict(regions) for table, regions in self._reads.items()},
                 "circuits_open": sorted({region for _, region in self._open}),
-                "latest": list(self._latest),
+                "latest": {table: list(items) for table, items in self._latest.items()},
             }
 
 

@@ -80,11 +80,13 @@ async function copies(region, base) {
   return found;
 }
 
-function watch(status) {
-  for (const { table, key } of status.latest) {
-    const text = TABLES[table].map((name) => key[name]).join("/");
-    if (watched[table].includes(text)) continue;
-    watched[table] = [...watched[table], text].slice(-PER_TABLE);
+// The latest items of all Regions together, so that every column shows the same ones.
+function watch(statuses) {
+  for (const [table, names] of Object.entries(TABLES)) {
+    const written = statuses.flatMap((status) => status.latest[table] ?? []);
+    written.sort((one, other) => other.at_ms - one.at_ms);
+    const keys = written.map(({ key }) => names.map((name) => key[name]).join("/"));
+    watched[table] = [...new Set(keys)].slice(0, PER_TABLE);
   }
 }
 
@@ -117,7 +119,7 @@ async function main() {
   document.getElementById("regions").append(...columns);
   for (;;) {
     const found = await Promise.all(regions.map(([region, base], number) => look(region, base, columns[number])));
-    found.filter(Boolean).forEach(watch);
+    watch(found.filter(Boolean));
     await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
   }
 }
