@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from domicile.core.control import Control as ControlAttribute
 from domicile.core.control import Image
 from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation, pack_mutations
 from domicile.core.version import Version
 from domicile.pipeline.apply import Applier
 from domicile.pipeline.inbox import Message
 from domicile.simulator.faults import Faults
-from domicile.simulator.region import TABLE
+from domicile.simulator.region import CONTROL, TABLE
 from domicile.simulator.schedule import Schedule
 from tests.simulation.controls import CONTROLS, Control
-from tests.simulation.rules import nonce
+from tests.simulation.rules import nonce, own_version_in_the_ledger
 
 KEY: Image = {"pk": {"S": "k0"}}
 
@@ -65,3 +66,27 @@ def test_without_nonces_a_version_lands_on_an_older_image(
     monkeypatch.setattr(Applier, "honour_tombstone", look_late)
     receive(Operation.PUT, now_ms - 9000, image={**KEY, "value": {"N": "1"}})
     assert (here.store.get(TABLE, KEY) or {})["value"] == {"N": content}
+
+
+@pytest.mark.parametrize(("remembered", "versions"), [(True, 1), (False, 2)])
+def test_without_its_own_version_in_the_ledger_a_retried_write_falls_behind_the_one_before_it(
+    remembered: bool, versions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So rare that its schedule is written out.
+
+    Two ordinary puts follow a stamp that is ahead of the clock. The first is forced above it, and the second above the
+    first, whose version is replaced in the ledger. Then both are handled again.
+    """
+    if not remembered:
+        own_version_in_the_ledger(monkeypatch)
+    schedule = Schedule(0, regions=2, faults=Faults(pause=0, crash=0))
+    schedule.calm = True
+    here = schedule.by_name["eu-west-1"]
+    ahead = ControlAttribute(version=Version(schedule.now_ms + 9000, False, 0, here.name), origin=here.name)
+    here.store.replace(TABLE, KEY, {**KEY, CONTROL: ahead.to_value()})
+    for number in ("1", "2"):
+        here.store.replace(TABLE, KEY, {**KEY, "value": {"N": number}})
+    records = here.stream.all[-2:]
+    here.listener.handle(records)
+    here.listener.handle(records)
+    assert len({version for _, _, version in schedule.history.sent}) == versions
