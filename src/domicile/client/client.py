@@ -58,6 +58,9 @@ class Client:
     ``name`` is the deployment's. ``failover`` names the Regions that serve global items where ``region`` does not
     answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session`` and ``config`` are
     boto3's; ``on_event`` hears of redirects, failovers and the like.
+
+    A write whose answer is lost in one Region is done again in the next one, above the first: a put or a delete ends
+    the same, an update that counts may count twice, and a condition may meet what the first one wrote.
     """
 
     def __init__(

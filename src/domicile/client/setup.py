@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock, Thread
 from typing import Any
 
 from botocore.config import Config
@@ -15,12 +17,16 @@ from domicile.client.events import Hook, Reporter
 from domicile.client.health import Health
 from domicile.client.options import Options
 from domicile.client.reach import Reach
-from domicile.core.errors import PolicyUnavailableError
+from domicile.core.errors import DomicileError, PolicyUnavailableError
 from domicile.core.policy import Policy
 from domicile.naming import Names
 
 _ATTEMPTS_MAX = 2
 """In one Region, by botocore's standard retries: another Region is the better retry."""
+_POLL_S = 5
+"""How often the policy is looked at; AppConfig itself is asked when what it gave is old."""
+
+logger = logging.getLogger(__name__)
 
 
 def new_context(
@@ -56,7 +62,7 @@ def configured(options: Options, config: Config | None) -> Config:
 def policy_of_appconfig(name: str, regions: Sequence[str], client_of: Callable[[str], Any]) -> Callable[[], Policy]:
     """Return a reader of the deployed policy, which is the same in every Region: of the first one that has it.
 
-    ``client_of`` makes an AppConfig Data client for a Region. What was read is kept, and read again when it is old.
+    ``client_of`` makes an AppConfig Data client for a Region. What was read is kept, and read again in the background.
     """
     path = Names(name, region=regions[0], account="").policy_path
     sources: dict[str, AppConfigPolicySource] = {}
@@ -71,4 +77,38 @@ def policy_of_appconfig(name: str, regions: Sequence[str], client_of: Callable[[
                 continue
         raise PolicyUnavailableError(f"AppConfig gave no policy in {', '.join(regions)}")
 
-    return read
+    return KeptPolicy(read, time.monotonic).get
+
+
+class KeptPolicy:
+    """The policy, read anew in a thread of its own: but for the first, no call waits for a Region that is down."""
+
+    def __init__(self, read: Callable[[], Policy], now_s: Callable[[], float]) -> None:
+        self._read = read
+        self._now_s = now_s
+        self._reading = Lock()
+        self._policy: Policy | None = None
+        self._due_s = 0.0
+
+    def get(self) -> Policy:
+        """Return the policy as it was last read; the first time, read it or raise what keeps it from being read."""
+        if self._policy is None:
+            with self._reading:
+                if self._policy is None:
+                    self._policy = self._read()
+                    self._due_s = self._now_s() + _POLL_S
+        elif self._now_s() >= self._due_s and self._reading.acquire(blocking=False):
+            try:
+                Thread(target=self._read_anew, daemon=True).start()
+            except RuntimeError:  # The interpreter is about to end, or has no thread left.
+                self._reading.release()
+        return self._policy
+
+    def _read_anew(self) -> None:
+        try:
+            self._policy = self._read()
+        except DomicileError as error:
+            logger.warning("policy_kept", extra={"domicile": {"reason": str(error)}})
+        finally:
+            self._due_s = self._now_s() + _POLL_S
+            self._reading.release()

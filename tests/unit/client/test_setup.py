@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Event
 from typing import Any
 
 import boto3
@@ -15,9 +16,11 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from domicile.client import Client, Options
-from domicile.client.setup import configured, policy_of_appconfig
+from domicile.client.setup import KeptPolicy, configured, policy_of_appconfig
 from domicile.core.errors import PolicyUnavailableError
+from domicile.core.policy import Policy
 from tests import policies
+from tests.plane import eventually
 
 
 class AppConfig:
@@ -53,6 +56,42 @@ def test_no_region_has_a_policy() -> None:
     sources = {"a": AppConfig(None), "b": AppConfig(None)}
     with pytest.raises(PolicyUnavailableError, match="a, b"):
         policy_of_appconfig("shop", list(sources), sources.__getitem__)()
+
+
+def test_no_call_waits_while_the_policy_is_read_anew() -> None:
+    now_s, asked, answer = [0.0], Event(), Event()
+    policies_read = [policies.policy(), policies.policy(directory="origin")]
+
+    def read() -> Policy:
+        if len(policies_read) == 1:
+            asked.set()
+            assert answer.wait(10)
+        return policies_read.pop(0)
+
+    kept = KeptPolicy(read, lambda: now_s[0])
+    first = kept.get()
+    now_s[0] = 60
+    assert kept.get() is kept.get() is first
+    assert asked.wait(10)
+    assert kept.get() is first
+    answer.set()
+    assert eventually(kept.get, lambda policy: policy is not first) == policies.policy(directory="origin")
+
+
+def test_a_policy_that_cannot_be_read_anew_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    now_s, answers = [0.0], iter([policies.policy()])
+
+    def read() -> Policy:
+        for policy in answers:
+            return policy
+        raise PolicyUnavailableError("AppConfig gave no policy")
+
+    kept = KeptPolicy(read, lambda: now_s[0])
+    first = kept.get()
+    now_s[0] = 60
+    assert kept.get() is first
+    eventually(lambda: caplog.records)
+    assert kept.get() is first
 
 
 def test_the_callers_configuration_wins_over_the_clients_own() -> None:
