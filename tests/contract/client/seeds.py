@@ -9,7 +9,7 @@ K = {"pk": "c1", "sk": "o1"}
 FULL = {
     **K,
     "status": "open",
-    "total": Decimal("12.50"),
+    "amount": Decimal("12.50"),
     "kind": "book",
     "day": "2026-03-01",
     "note": "first",
@@ -18,7 +18,7 @@ FULL = {
     "sizes": {1, 2, 3},
     "blob": b"\x00\xff",
     "blobs": {b"a", b"b"},
-    "lines": [{"sku": "s1", "n": 1}, {"sku": "s2", "n": 2}],
+    "parcels": [{"sku": "s1", "n": 1}, {"sku": "s2", "n": 2}],
     "address": {"city": "Pune", "street": "Main", "geo": {"lat": Decimal("18.5")}},
     "none": None,
     "flag": True,
@@ -30,12 +30,12 @@ FULL = {
 }
 ORDERS: list[dict[str, Any]] = [
     FULL,
-    {"pk": "c1", "sk": "o2", "status": "open", "total": 5, "kind": "book", "day": "2026-03-01", "n": 1},
-    {"pk": "c1", "sk": "o3", "status": "paid", "total": 7, "localization_authority": "US", "recipient": "Bob"},
-    {"pk": "c1", "sk": "p1", "status": "paid", "total": 9, "kind": "toy", "day": "2026-03-02", "note": "second"},
-    {"pk": "c1", "sk": "p2", "status": "open", "total": 11, "n": 5},
-    {"pk": "c2", "sk": "o1", "status": "open", "total": 1, "kind": "toy", "localization_authority": "US"},
-    {"pk": "c2", "sk": "o2", "n": 2, "lines": []},
+    {"pk": "c1", "sk": "o2", "status": "open", "amount": 5, "kind": "book", "day": "2026-03-01", "n": 1},
+    {"pk": "c1", "sk": "o3", "status": "paid", "amount": 7, "localization_authority": "US", "recipient": "Bob"},
+    {"pk": "c1", "sk": "p1", "status": "paid", "amount": 9, "kind": "toy", "day": "2026-03-02", "note": "second"},
+    {"pk": "c1", "sk": "p2", "status": "open", "amount": 11, "n": 5},
+    {"pk": "c2", "sk": "o1", "status": "open", "amount": 1, "kind": "toy", "localization_authority": "US"},
+    {"pk": "c2", "sk": "o2", "n": 2, "parcels": []},
 ]
 SEEDS: dict[str, list[dict[str, Any]]] = {
     "orders": ORDERS,

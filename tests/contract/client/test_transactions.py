@@ -60,7 +60,7 @@ TRANSACTIONS: dict[str, list[dict[str, Any]]] = {
         update(
             UpdateExpression="ADD #t :n SET #set = :s",
             ConditionExpression="#st = :st",
-            ExpressionAttributeNames={"#t": "total", "#set": "set", "#st": "status"},
+            ExpressionAttributeNames={"#t": "amount", "#set": "set", "#st": "status"},
             ExpressionAttributeValues={":n": 1, ":s": b"x", ":st": "open"},
         )
     ],
