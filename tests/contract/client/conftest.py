@@ -18,7 +18,9 @@ import pytest
 from moto import mock_aws
 
 from domicile.client import Client
+from domicile.client.testing import InMemory
 from domicile.local.account import ACCESS_KEY, SECRET_KEY
+from tests.contract.client.blocking import blocking
 from tests.contract.client.sides import (
     DEPLOYMENT,
     PLAIN,
@@ -53,10 +55,16 @@ def _local_aws(request: pytest.FixtureRequest) -> Iterator[boto3.Session]:
         yield boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
 
 
-SUBJECTS: dict[str, NewSubject] = {"client": _synchronous}
+@contextmanager
+def _memory(_: pytest.FixtureRequest) -> Iterator[boto3.Session]:
+    yield InMemory(DEPLOYMENT).session
+
+
+SUBJECTS: dict[str, NewSubject] = {"client": _synchronous, "asyncio": blocking}
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[boto3.Session]]] = {
     "moto": _moto,
     "local_aws": _local_aws,
+    "memory": _memory,
 }
 
 

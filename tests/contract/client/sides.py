@@ -213,8 +213,11 @@ def meant(value: Any) -> Any:
 
 
 def create_tables(client: Any, prefix: str) -> None:
-    """Create the deployment's tables under a prefix."""
+    """Create the deployment's tables under a prefix; the deployment in memory has its own already."""
+    there = client.list_tables()["TableNames"]
     for name, table in DEPLOYMENT.tables.items():
+        if f"{prefix}-{name}" in there:
+            continue
         keys = {key.name: key.type for key in _keys(table)}
         indexes = []
         for index in table.indexes:
