@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from domicile.errors import OperationError
+
 HOMES = {"EU": "eu-west-1", "IN": "ap-south-1"}
 """Whose customers come: every authority of the deployment file, with its home."""
 PRODUCTS = ("tea", "coffee", "cocoa")
@@ -24,8 +26,6 @@ _WRITERS = 2
 _PAUSE_S = 0.2
 _SETTLED_S = 3.0
 _TIMEOUT_S = 30.0
-
-
 _MARK = re.compile("mark-[0-9a-f]{16}")
 
 
@@ -87,6 +87,7 @@ class Traffic:
         self.phase = "before"
         self._services = services
         self._stop = threading.Event()
+        self._counting = threading.Lock()
         self._failed: list[Exception] = []
 
     def stock(self) -> None:
@@ -100,7 +101,7 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Send requests while the block runs. Raises what a writer met that no shop should answer."""
+        """Send requests while the block runs. Raises :class:`OperationError` if a service broke down."""
         visitors = [_Visitor(self, region, number) for region in self._services for number in range(_WRITERS)]
         threads = [threading.Thread(target=self._visit, args=(visitor,)) for visitor in visitors]
         for thread in threads:
@@ -112,7 +113,7 @@ class Traffic:
             for thread in threads:
                 thread.join()
         if self._failed:
-            raise self._failed[0]
+            raise OperationError(f"a customer met what no shop should do: {self._failed[0]}") from self._failed[0]
 
     def _visit(self, visitor: _Visitor) -> None:
         try:
@@ -131,6 +132,7 @@ class _Visitor:
         self._region = region
         self._chance = random.Random(f"{region} {number}")  # noqa: S311 - choices, not secrets
         self._http = httpx.Client(base_url=traffic._services[region], timeout=_TIMEOUT_S, trust_env=False)
+        self._session: dict[str, str] = {}
         self._mine: list[str] = []
         self._orders = 0
         self._actions = (
@@ -205,11 +207,12 @@ class _Visitor:
         home = self._ledger.customers[customer_id].home
         self._may_hold(order, {home})
         answer = self._call("PUT", f"/customers/{customer_id}/orders/{order_id}", order)
-        if answer.is_success:
-            self._ledger.orders[customer_id, order_id] = Written(home, order)
-            self._ledger.sold[order["sku"], answer.json()["warehouse"]] += order["quantity"]
-        elif answer.is_server_error:
-            self._ledger.perhaps_sold[order["sku"]] += order["quantity"]
+        with self._traffic._counting:
+            if answer.is_success:
+                self._ledger.orders[customer_id, order_id] = Written(home, order)
+                self._ledger.sold[order["sku"], answer.json()["warehouse"]] += order["quantity"]
+            elif answer.is_server_error:
+                self._ledger.perhaps_sold[order["sku"]] += order["quantity"]
 
     def _see_stub(self) -> None:
         if (customer_id := self._known(self._ledger.customers)) is not None:
@@ -246,7 +249,9 @@ class _Visitor:
     def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         started = time.perf_counter()
         phase = self._traffic.phase
-        answer = self._http.request(method, path, json=body)
+        answer = self._http.request(method, path, json=body, headers=self._session)
+        if "x-session" in answer.headers:
+            self._session = {"x-session": answer.headers["x-session"]}
         kind = None if answer.is_success else str(answer.json()["kind"])
         latency_ms = (time.perf_counter() - started) * 1000
         self._ledger.calls.append(Call(self._region, phase, latency_ms, kind))
