@@ -85,5 +85,5 @@ class Context:
         """Remember a write."""
         if session is not None:
             session.remember(table, key, seen)
-        if seen.region != self.regions[0]:
+        if seen.region != self.regions[0] or self.elsewhere.last(table, key) is not None:
             self.elsewhere.remember(table, key, seen)

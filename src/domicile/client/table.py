@@ -102,7 +102,7 @@ class BatchSteps:
     def transact_write_items(self, arguments: Mapping[str, Any], placement: Placement | None) -> Steps[Parameters]:
         """Write up to 100 items, all or none, in one Region."""
         items = [
-            {kind: {**to_wire(request), "TableName": request["TableName"]} for kind, request in item.items()}
+            {kind: to_wire(request) for kind, request in item.items()}
             for item in _with(arguments, "TransactItems", list)["TransactItems"]
         ]
         parameters = {**arguments, "TransactItems": items}

@@ -78,6 +78,9 @@ class TransactionWriter:
     def _member(self, kind: str, request: Parameters) -> _Member:
         if kind not in _OPERATIONS:
             raise ParamValidationError(report=f"TransactItems: must be one of {', '.join(_OPERATIONS)}")
+        for name in ("TableName", "Item" if kind == "Put" else "Key"):
+            if not request.get(name):
+                raise ParamValidationError(report=f'Missing required parameter in TransactItems: "{name}"')
         table = self._context.table(request["TableName"])
         refuse_unsafe(request, table)
         write = Write(operation=_OPERATIONS[kind], parameters={**request, "TableName": table.name})

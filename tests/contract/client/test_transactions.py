@@ -56,6 +56,8 @@ TRANSACTIONS: dict[str, list[dict[str, Any]]] = {
     "bad_key": [delete({"pk": "c1"})],
     "bad_expression": [update(UpdateExpression="SET note", ExpressionAttributeValues={":n": "x"})],
     "nothing": [],
+    "put_of_nothing": [{"Put": {"TableName": "orders"}}],
+    "delete_without_key": [{"Delete": {"TableName": "orders"}}],
     "names_and_values": [
         update(
             UpdateExpression="ADD #t :n SET #set = :s",

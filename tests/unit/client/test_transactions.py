@@ -153,6 +153,9 @@ def test_what_cannot_be_safe_is_refused_before_any_call(client: Scripted) -> Non
         client.run(transact(client, put({**KEY, "_dom": 1})))
     with pytest.raises(ParamValidationError, match="ConditionCheck"):
         client.run(transact(client, {"Upsert": {"TableName": "orders", "Key": KEY}}))
+    for incomplete in ({"Put": {"TableName": "orders"}}, {"Delete": {"Key": KEY}}, {"Update": {"TableName": "orders"}}):
+        with pytest.raises(ParamValidationError, match="Missing required"):
+            client.run(transact(client, incomplete))
     assert client.sent == []
 
 

@@ -304,6 +304,13 @@ class TestAWriteOnTopOfOneThatHasNotArrived:
         client.run(put(client, ITEM), OK)
         assert client.went_to == [IN, US]
 
+    def test_is_not_sent_back_to_before_a_delete_that_was_done_here(self, client: Scripted) -> None:
+        client.run(put(client, LOCALIZED), OK)
+        client.run(delete(client), OK)
+        client.run(update(client), OK)
+        assert client.went_to == [IN, US, US]
+        assert ":dom_least" not in client.sent[-1].parameters["ExpressionAttributeValues"]
+
     def test_after_a_delete_nothing_is_awaited(self, client: Scripted) -> None:
         client.run(put(client, LOCALIZED), OK)
         client.run(delete(client), refused(None), OK)
