@@ -76,7 +76,7 @@ def _await_health(service: subprocess.Popen[bytes], region: str, url: str, logs:
 
 def _is_healthy(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == HTTPStatus.OK
+        return httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == HTTPStatus.OK
     except httpx.TransportError:
         return False
 
