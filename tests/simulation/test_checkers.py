@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -69,6 +72,15 @@ def deleted() -> History:
     history.final = {"k0": dict.fromkeys(REGIONS)}
     history.replayed = {"k0": dict.fromkeys(REGIONS)}
     return history
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_an_observer_reads_what_is_compressed(quoted: bool) -> None:
+    body = base64.b64encode(gzip.compress(b"canary7@shop.example")).decode()
+    text = json.dumps({"gzip": body})
+    history = History(regions=REGIONS, homes={})
+    history.saw(THIRD, "queue", json.dumps({"body": text}) if quoted else text)
+    assert history.seen == {(THIRD, 7): "queue"}
 
 
 @pytest.mark.parametrize("history", [moved(), deleted()], ids=["moved", "deleted"])

@@ -14,6 +14,7 @@ from domicile.simulator.faults import Faults
 from domicile.simulator.history import CANARY
 from domicile.simulator.schedule import Schedule
 from domicile.simulator.store import MemoryStore
+from tests.simulation.controls import CONTROLS
 
 FOUND: list[dict[str, Any]] = json.loads(Path(__file__).with_name("found_seeds.json").read_text())
 
@@ -30,9 +31,13 @@ def test_every_schedule_keeps_every_promise(regions: int, seeds: int) -> None:
 
 
 @pytest.mark.parametrize("found", FOUND, ids=[found["why"] for found in FOUND])
-def test_a_schedule_that_broke_a_promise_once_keeps_it(found: dict[str, Any]) -> None:
+def test_a_schedule_that_broke_a_promise_once_keeps_it(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And breaks it still without the rule: a seed means another schedule as soon as anything draws otherwise."""
     faults = Faults(**found["faults"]) if found["faults"] is not None else None
     assert run(found["seed"], found["regions"], faults) == []
+    (control,) = (control for control in CONTROLS if control.rule == found["rule"])
+    control.take_out(monkeypatch)
+    assert run(found["seed"], found["regions"], faults) != []
 
 
 def lines_of(seed: int) -> list[str]:

@@ -21,8 +21,9 @@ from domicile.pipeline.ports import World
 LEDGER_TOMBSTONE = "dom_tombstone"
 LEDGER_FORCED = "dom_forced"
 LEDGER_EXPIRES_AT = "dom_expires_at"
-LEDGER_SECONDS = 30 * 24 * 3600
-"""Longer than a stream (1 day), EventBridge's retry (1 day) and a queue (14 days) can hold a change back."""
+LEDGER_SECONDS = 90 * 24 * 3600
+"""Longer than stream (1 day), EventBridge's retry (1), queue (14), dead letters (14), quarantine (14) and a redrive of
+either can hold a change back together."""
 
 
 class Outcome(Enum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domicile.core.anonymize import anonymize, difference, values_at
 from domicile.core.change import Change
 from domicile.core.control import Control, Image, without
-from domicile.core.errors import PatienceExhaustedError, TransientError
+from domicile.core.errors import PatienceExhaustedError, RecordInvalidError, TransientError
 from domicile.core.events import Addressed, Mutation, Operation, coalesce, pack_mutations
 from domicile.core.policy import Policy, TablePolicy
 from domicile.core.routing import (
@@ -70,22 +71,22 @@ class Listener:
     def _in_order(self, records: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> dict[int, _Work]:
         done: dict[int, _Work] = {}
         for index, position in enumerate(positions):
-            work = self._guarded(records[position])
+            later = positions[index + 1 :]
+            work = self._guarded(records[position], [records[p] for p in later])
             done[position] = work
             if work.report.failed:
                 # The later changes of the key wait for it: their versions may build on what it leaves in the ledger.
-                later = positions[index + 1 :]
                 return done | {p: _Work(retry(_sequence(records[p]), "after_failure")) for p in later}
         return done
 
-    def _guarded(self, record: Mapping[str, Any]) -> _Work:
+    def _guarded(self, record: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> _Work:
         work = _Work()
 
         def action(report: Report) -> None:
             report.counts[Count.CHANGES] += 1
             change = Change.parse(record)
             try:
-                work.outgoing = self._one(record, change, report)
+                work.outgoing = self._one(record, change, later, report)
             except TransientError as error:
                 if self._is_old(change):
                     raise PatienceExhaustedError(type(error).__name__) from None
@@ -94,7 +95,9 @@ class Listener:
         work.report = guarded(self._world, STEP, _sequence(record), record, action)
         return work
 
-    def _one(self, record: Mapping[str, Any], change: Change, report: Report) -> Addressed | None:
+    def _one(
+        self, record: Mapping[str, Any], change: Change, later: Sequence[Mapping[str, Any]], report: Report
+    ) -> Addressed | None:
         policy = self._world.policy.get()
         table = policy.table(change.table)
         region = self._world.region
@@ -115,7 +118,7 @@ class Listener:
             return route_delete(change, version, region)
         outgoing = route_write(change, version, region, policy, self._stub_of(table, report))
         if verdict.kind is Kind.PLAIN:
-            self._apply_locally(change, version, policy)
+            self._apply_locally(change, version, policy, later)
         elif verdict.old is None:
             self._applier.honour_tombstone(table, change.key, version)
         return outgoing
@@ -139,13 +142,16 @@ class Listener:
 
         return stub_of
 
-    def _apply_locally(self, change: Change, version: Version, policy: Policy) -> None:
+    def _apply_locally(
+        self, change: Change, version: Version, policy: Policy, later: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Bring this Region's copy to a plain write's version.
 
-        Where the item is still as the record left it, it gets the version and nothing else. If it is gone, it comes
-        back only where a tombstone below the version took it; otherwise its version is buried. Without a control
-        attribute it is a later plain write, whose own record follows. A lower version was applied over the write: the
-        image is put back.
+        Where the item is still as the record left it, it gets the version and nothing else. Without a control attribute
+        it is a later plain write, whose own record follows. A lower version was applied over the write: the image is
+        put back. So it is if the item is gone, unless a tombstone above the version or a removal that follows says
+        why: what was applied over the write may have expired. If the write itself did, TTL removes it again, and that
+        record shows the version.
         """
         table, region = policy.table(change.table), self._world.region
         name = table.control_attribute
@@ -165,15 +171,21 @@ class Listener:
         if stamped.applied:
             return
         if stamped.before is None:
+            # A delete that follows must lie above this version, which the image that it removed does not show.
+            self._applier.remember_forced(table, change.key, version)
             tombstone = self._applier.ledger(table, change.key).tombstone
-            overtaken = tombstone is not None and tombstone < version
-            if not overtaken:
-                # It was deleted, or it has expired, and then its removal's record shows no version to bury.
-                self._applier.delete(table, change.key, version.tombstone(), region)
+            overtaken = (tombstone is None or tombstone < version) and not self._is_deleted_by(later, table)
         else:
             overtaken = found is not None and found.version < version
         if overtaken:
             self._put_back(change, version, policy)
+
+    def _is_deleted_by(self, records: Sequence[Mapping[str, Any]], table: TablePolicy) -> bool:
+        """Whether an application's delete is among the key's later records, as far as they are known."""
+        with suppress(RecordInvalidError):
+            kinds = (classify(Change.parse(record), table, self._world.region).kind for record in records)
+            return Kind.DELETE in kinds
+        return False
 
     def _put_back(self, change: Change, version: Version, policy: Policy) -> None:
         """Apply a plain write's image over what overtook it.

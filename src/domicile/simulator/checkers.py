@@ -219,7 +219,7 @@ def bounded_traffic(history: History) -> Iterator[str]:
         elif count > (
             (history.handled[region, sequence] if (region, kind) == (origin, "changes") else 0)
             + history.handled[region, seen]
-            + history.unread[region]
+            + history.claims[region]
         ):
             yield f"{count} events of {kind} by {region} carry {seen}"
 

@@ -6,6 +6,8 @@ the events carry; its byte order is the order of versions.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,8 @@ Image = Mapping[str, Any]
 CANARY = re.compile(r"canary([0-9]+)@")
 """Every sensitive value names the write that brought it: ``canary17@...``."""
 VERSION = re.compile(r"[0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+")
+# A body that travels compressed, in JSON, or in JSON within JSON.
+_COMPRESSED = re.compile(r'"gzip\\*":\s?\\*"([A-Za-z0-9+/=]+)')
 _CANARY_OR_VERSION = re.compile(r"canary([0-9]+)@|([0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+)")
 
 
@@ -68,9 +72,9 @@ class History:
 
     ``homes`` maps an authority to its home Regions, one after the other. ``seen`` maps (Region, canary) to the place
     where it was first seen there. ``sent`` counts what events carried: by emitter, type and version. ``handled`` counts
-    what functions were given: by Region and by a record's sequence number or a change's version; ``unread`` those whose
-    version is compressed or that only name an image. ``final`` and ``replayed`` are the items by key and Region at the
-    end, and after everything was handled once more.
+    what functions were given: by Region and by a record's sequence number or a change's version; ``claims`` the
+    messages that only name an image, which may be of a later version. ``final`` and ``replayed`` are the items by key
+    and Region at the end, and after everything was handled once more.
     """
 
     regions: tuple[str, ...]
@@ -84,7 +88,7 @@ class History:
     versions: set[str] = field(default_factory=set)
     quarantined: list[Quarantined] = field(default_factory=list)
     handled: Counter[tuple[str, int | str]] = field(default_factory=Counter)
-    unread: Counter[str] = field(default_factory=Counter)
+    claims: Counter[str] = field(default_factory=Counter)
     sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
     final: dict[str, dict[str, Image | None]] = field(default_factory=dict)
@@ -93,7 +97,7 @@ class History:
 
     def saw(self, region: str, place: str, text: str) -> None:
         """Note which canaries and versions a text brought to a place in a Region."""
-        for canary, version in _CANARY_OR_VERSION.findall(text):
+        for canary, version in _CANARY_OR_VERSION.findall(_readable(text)):
             if version:
                 self.versions.add(version)
             else:
@@ -102,12 +106,19 @@ class History:
     def put_event(self, region: str, kind: str, text: str) -> None:
         """Note what an event carries."""
         self.saw(region, "event", text)
-        self.sent.update((region, kind, version) for version in VERSION.findall(text))
+        self.sent.update((region, kind, version) for version in VERSION.findall(_readable(text)))
 
     def gave_message(self, region: str, text: str) -> None:
         """Note what a message gives to a function."""
-        self.handled.update((region, version) for version in VERSION.findall(text))
-        self.unread[region] += '"gzip":' in text or '"claim":true' in text
+        readable = _readable(text)
+        self.handled.update((region, version) for version in VERSION.findall(readable))
+        self.claims[region] += '"claim":true' in readable
+
+
+def _readable(text: str) -> str:
+    """Return a text with what is compressed in it: who can read the one can read the other."""
+    inflated = (gzip.decompress(base64.b64decode(body)).decode() for body in _COMPRESSED.findall(text))
+    return "\n".join([text, *inflated])
 
 
 def write_id(image: Image | None) -> int | None:

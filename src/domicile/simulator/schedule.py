@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from domicile.core.errors import TransientError
+from domicile.core.events import repack_mutation
 from domicile.pipeline.batch import answer_queue, answer_stream
 from domicile.simulator.applications import Applications
 from domicile.simulator.faults import Faults
@@ -292,7 +293,7 @@ class Schedule:
             elif isinstance(record, str):
                 (region.inbox if step == "replicator" else region.receipts).send(record)
             else:
-                region.inbox.send(json.dumps({"detail": {"format": 1, "changes": [record]}}))
+                region.inbox.send(json.dumps({"detail": repack_mutation(record, region.name)}))
         return found or bool(records)
 
     def _redrive_record(self, region: Region, record: Mapping[str, Any], entry: tuple[str, str, str]) -> None:

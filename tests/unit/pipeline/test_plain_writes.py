@@ -103,10 +103,8 @@ def test_a_write_that_makes_a_stub_global_comes_back_whole() -> None:
     assert region.item(item()) == {**item(plain(1), nonce="n1"), **NEWER}
 
 
-@pytest.mark.parametrize(
-    ("tombstone", "returns"), [(None, False), (LOW, True), (stamped(NOW_MS + 60_000, HOME), False)]
-)
-def test_a_write_whose_item_is_gone_comes_back_only_over_a_lower_tombstone(
+@pytest.mark.parametrize(("tombstone", "returns"), [(None, True), (LOW, True), (stamped(NOW_MS + 60_000, HOME), False)])
+def test_a_write_whose_item_is_gone_comes_back_unless_a_tombstone_is_above_it(
     tombstone: Version | None, returns: bool
 ) -> None:
     region = Region()
@@ -135,16 +133,34 @@ def test_a_write_on_an_item_whose_delete_crashed_half_way_finishes_it() -> None:
     assert region.item(item()) is None
 
 
-def test_an_older_version_does_not_take_the_place_of_one_that_expired_before_its_record_was_handled() -> None:
-    """The removal's record shows no version. What is below the write's is refused, and it stays away in a retry."""
+def test_a_write_that_expired_before_its_record_was_handled_comes_back_to_expire_with_its_version() -> None:
+    """The removal's record shows none. What is below the write's version must not take its place afterwards."""
     region = Region()
-    record = region.put(item())
-    region.remove(item(), expired=True)
-    region.listen_on()
+    records = [region.put(item()), region.remove(item(), expired=True)]
+    region.listen(*records)
+    assert region.version(item()) == plain(1)
+    region.listen(region.remove(region.item(item()) or {}, expired=True))
     region.receive(mutation(Operation.PUT, item(), LOW))
-    region.listen(record)
+    region.listen(*records)
     assert region.item(item()) is None
     assert {sent.version for _, sent in region.bus.changes} == {plain(1)}
+
+
+def test_a_write_comes_back_where_what_was_applied_over_it_has_expired() -> None:
+    region = Region()
+    record = region.put({**item(), **NEWER})
+    region.receive(mutation(Operation.PUT, item(), LOW))
+    region.memory.replace(TABLE, key_of(item()), None, expired=True)
+    region.listen(record)
+    assert region.item(item()) == {**item(plain(1), nonce="n2"), **NEWER}
+
+
+def test_a_write_that_was_deleted_since_does_not_come_back_for_a_moment() -> None:
+    region = Region()
+    records = [region.put(item()), region.remove(item())]
+    region.listen(*records)
+    assert [record for record in region.records if "NewImage" in record["dynamodb"]] == records[:1]
+    assert region.bus.changes[-1][1].version > plain(1)
 
 
 def test_a_retry_after_a_crash_before_the_ledger_was_read_still_reads_it() -> None:
