@@ -7,7 +7,7 @@ QUIET := $(shell test -t 1 || echo --quiet)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help demo shopease browser test check format build synth simulate soak lock cdktf-deploy-local clean
+.PHONY: help demo shopease browser test test-slow check format build synth simulate soak lock cdktf-deploy-local clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -25,9 +25,12 @@ browser: ## Install the Chromium that tests ShopEase's page, where there is none
 	{ $$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends chromium; } || \
 	{ echo "Chromium is missing: install it, and name it in DOMICILE_CHROMIUM if it is not on the PATH." >&2; exit 2; }
 
-test: $(READY) ## All tests, including the end-to-end ones on the local AWS
+test: $(READY) ## The tests, including the end-to-end ones on the local AWS
 	@$(BIN)/domicile build
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## The tests that `make test` leaves out: more of the same kinds, some minutes more
+	@$(BIN)/python -m pytest -m slow
 
 check: $(READY) ## Style and types
 	@$(BIN)/ruff check .

@@ -30,11 +30,11 @@ ANA = {"authority": "EU", "name": "<b>Ana</b> Horvat", "email": "ana@example.eu"
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    """The browser; CI must have one, a developer's machine may do without."""
+    """The browser; without one the test is skipped, unless `DOMICILE_BROWSER=required` says that there must be."""
     found = os.environ.get("DOMICILE_CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), None)
     if found is None:
         missing = "there is no Chromium: `make browser` installs it, or DOMICILE_CHROMIUM names it"
-        if os.environ.get("CI"):
+        if os.environ.get("DOMICILE_BROWSER") == "required":
             pytest.fail(missing)
         pytest.skip(missing)
     return found

@@ -68,7 +68,11 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[bot
 }
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+# The local AWS is the nearest to AWS, and the fastest: the others are for `make test-slow`.
+_BACKENDS = [pytest.param(name, marks=() if name == "local_aws" else pytest.mark.slow) for name in BACKENDS]
+
+
+@pytest.fixture(scope="module", params=_BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[boto3.Session]:
     """A DynamoDB with both sides' tables."""
     with BACKENDS[request.param](request) as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,6 +111,8 @@ class Pair:
     ours: Subject
     raw: Any
     """A boto3 resource, to see what lies in the tables."""
+    changed: set[str] = field(default_factory=lambda: set(DEPLOYMENT.tables))
+    """The tables that may differ from the seeds."""
 
     def agree(self, *calls: Call, message: bool = True) -> list[Any]:
         """Make the calls in order on both sides, compare each outcome and then the tables; return the outcomes."""
@@ -119,8 +121,10 @@ class Pair:
             expected, found = (outcome(subject, call, message=message) for subject in (self.plain, self.ours))
             assert found == expected, call
             outcomes.append(found)
-        touched = {name for name, _, _ in calls}
-        for name in DEPLOYMENT.tables if "*" in touched else touched:
+        named = {name for name, _, _ in calls}
+        touched = set(DEPLOYMENT.tables) if "*" in named else named
+        self.changed.update(touched)
+        for name in touched:
             assert self.contents(DEPLOYMENT.name, name) == self.contents(PLAIN, name), name
         return outcomes
 
@@ -134,17 +138,18 @@ class Pair:
     def reset(self, seeds: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Leave the seeds alone in the tables: the first ones put by each side's own means, the rest as ordinary code.
 
-        What lies there already stays, which saves most of the time.
+        What lies there already stays, and what nothing touched is not looked at, which saves most of the time.
         """
-        for name in DEPLOYMENT.tables:
+        for name in self.changed:
             for prefix, subject in ((PLAIN, self.plain), (DEPLOYMENT.name, self.ours)):
                 raw, found = self.raw.Table(f"{prefix}-{name}"), self.contents(prefix, name)
                 for number, item in enumerate(seeds.get(name, ())):
                     if found.pop(repr(meant(_key(name, item))), None) != meant(item):
                         (subject.table(name) if number < _SEEDS_STAMPED else raw).put_item(Item=item)
-                for item in self._scan(prefix, name):
+                for item in self._scan(prefix, name) if found else ():
                     if repr(meant(_key(name, item))) in found:
                         raw.delete_item(Key=_key(name, item))
+        self.changed.clear()
 
     def _scan(self, prefix: str, name: str) -> list[Any]:
         items: list[Any] = self.raw.Table(f"{prefix}-{name}").scan(ConsistentRead=True)["Items"]
