@@ -98,8 +98,8 @@ CONTROLS = (
     Control(
         "writes after an expiry",
         rules.versions_ahead_of_their_expiry,
-        replace(_EXPIRING, plain_writers=0.6, skew_ms_max=60_000, localized=0.1),
-        range(2100, 2110),
+        replace(_EXPIRING, plain_writers=0.6, skew_ms_max=300_000, localized=0.0),
+        range(960, 970),
     ),
     Control("loop prevention: own stamps", rules.loop_prevention("own_stamp", Kind.STAMPED)),
     Control("loop prevention: replicas", rules.loop_prevention("replica_applied", Kind.PLAIN)),
@@ -110,6 +110,7 @@ CONTROLS = (
         replace(_CALM, plain_writers=0.8, duplicate=0.4, skew_ms_max=3000),
         range(250, 280),
     ),
+    Control("forced versions under a stamp", rules.ledger_under_own_stamps, None, range(90_060, 90_061)),
     Control(
         "every change travels where stubs do not",
         rules.every_change_travels,

@@ -11,6 +11,7 @@ from unittest.mock import ANY
 import pytest
 
 from domicile.core import events
+from domicile.core import routing as routing_module
 from domicile.core.change import Change
 from domicile.core.control import Control as ControlAttribute
 from domicile.core.control import Image
@@ -300,6 +301,16 @@ def own_version_in_the_ledger(patch: Patch) -> None:
         return plain_version(change, verdict, region, Ledger(*mine))
 
     patch.setattr(listener_module, "plain_version", version)
+
+
+def ledger_under_own_stamps(patch: Patch) -> None:
+    """The ledger is asked also where an image shows a plain version of this Region."""
+
+    def needs(verdict: Verdict, _: str) -> bool:
+        return verdict.old is None or verdict.new is None
+
+    patch.setattr(listener_module, "needs_ledger", needs)
+    patch.setattr(routing_module, "needs_ledger", needs)
 
 
 def later_changes_wait(patch: Patch) -> None:

@@ -90,9 +90,16 @@ def classify(change: Change, table: TablePolicy, region: str) -> Verdict:
     return verdict(Kind.STAMPED, "stamped_here")
 
 
-def needs_ledger(verdict: Verdict) -> bool:
-    """Whether the version of a plain write or delete depends on the key's ledger entry."""
-    return verdict.old is None or verdict.new is None
+def needs_ledger(verdict: Verdict, region: str) -> bool:
+    """Whether the version of a plain write or delete depends on the key's ledger entry.
+
+    It does where an image has no version, and where it has a plain one of this Region: of two plain puts the stamp of
+    the first can land on the image of the second, since neither has a control attribute, and then an update of the
+    second shows the version of the first.
+    """
+    if verdict.old is None or verdict.new is None:
+        return True
+    return verdict.new.version.plain and verdict.new.version.region == region
 
 
 def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger) -> Version:
@@ -103,7 +110,7 @@ def plain_version(change: Change, verdict: Verdict, region: str, ledger: Ledger)
     version has expired since, makes no difference.
     """
     bases = [control.version for control in (verdict.old, verdict.new) if control is not None]
-    if needs_ledger(verdict):
+    if needs_ledger(verdict, region):
         for version in (ledger.tombstone, ledger.forced):
             if version is None or version.region != region or not version.plain:
                 continue

@@ -127,8 +127,9 @@ class Listener:
         if verdict.kind is Kind.STAMPED and verdict.new is not None:
             refuse_far_future(verdict.new.version, change.at_ms)
             return verdict.new.version
-        ledger = self._applier.ledger(table, change.key) if needs_ledger(verdict) else Ledger()
-        version = plain_version(change, verdict, self._world.region, ledger)
+        region = self._world.region
+        ledger = self._applier.ledger(table, change.key) if needs_ledger(verdict, region) else Ledger()
+        version = plain_version(change, verdict, region, ledger)
         refuse_far_future(version, change.at_ms)
         if is_forced(change, version):
             self._applier.remember_forced(table, change.key, version)

@@ -129,12 +129,19 @@ def test_an_expiry_is_every_region_s_own(old: Image, kind: Kind, reason: str) ->
 
 @pytest.mark.parametrize(
     ("old", "new", "needed"),
-    [(None, BARE, True), (item(LOW), BARE, True), (item(LOW), None, True), (item(LOW), item(LOW), False)],
+    [
+        (None, BARE, True),
+        (item(LOW), BARE, True),
+        (item(LOW), None, True),
+        (item(LOW), item(LOW), False),
+        (item(PLAIN), item(PLAIN), True),
+        (item(replace(PLAIN, region=THERE)), item(replace(PLAIN, region=THERE)), False),
+    ],
 )
 def test_the_ledger_matters_where_an_image_cannot_show_its_version(
     old: Image | None, new: Image | None, needed: bool
 ) -> None:
-    assert needs_ledger(classify(change(old, new), TABLE, HERE)) is needed
+    assert needs_ledger(classify(change(old, new), TABLE, HERE), HERE) is needed
 
 
 def version_of(record: Change, ledger: Ledger = Ledger()) -> Version:  # noqa: B008  # it is frozen

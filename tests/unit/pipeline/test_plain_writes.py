@@ -146,6 +146,19 @@ def test_a_write_that_expired_before_its_record_was_handled_comes_back_to_expire
     assert {sent.version for _, sent in region.bus.changes} == {plain(1)}
 
 
+def test_an_update_of_a_put_that_got_the_stamp_of_the_put_before_it_lies_above_it_all_the_same() -> None:
+    """Neither put has a control attribute, so that they look alike; a fast clock stamped between them."""
+    region = Region()
+    first = region.put(item())
+    region.seed(item(stamped(NOW_MS + 60_000, HERE)))
+    second = region.put(item())
+    region.listen(first)
+    update = region.update(item(), note={"S": "new"})
+    region.listen(second, update)
+    assert region.version(item()) == plain(int(update["dynamodb"]["SequenceNumber"]), ms=NOW_MS + 60_000)
+    assert (region.item(item()) or {})["note"] == {"S": "new"}
+
+
 def test_a_write_comes_back_where_what_was_applied_over_it_has_expired() -> None:
     region = Region()
     record = region.put({**item(), **NEWER})
