@@ -72,7 +72,8 @@ class Shop:
         with self._monitor.reading("inventory"):
             found = pages.paginate(PaginationConfig={"MaxItems": PRODUCTS_MAX}).build_full_result()["Items"]
         items = {item["sku"]: item for item in found}
-        return [self._product(items, sku) for sku in sorted(items) if "@" not in sku]
+        # What has no price is not for sale: stock is counted in items of its own, and others may keep theirs here too.
+        return [self._product(items, sku) for sku in sorted(items) if "price_cents" in items[sku]]
 
     def product(self, sku: str) -> dict[str, Any]:
         """Return a product with what every warehouse has, from the nearest Region that answers."""
@@ -80,7 +81,7 @@ class Shop:
         with self._monitor.reading("inventory"):
             found = self._client.table("inventory").batch_get(Keys=keys)
         items = {item["sku"]: item for item in found}
-        if sku not in items:
+        if "price_cents" not in items.get(sku, ()):
             raise NotFound("no such product")
         return self._product(items, sku)
 

@@ -109,6 +109,9 @@ def test_the_catalogue_and_the_stock_of_every_warehouse(aws: Aws) -> None:
     assert shop.get("/products").json() == [tea]
     assert shop.get("/products/tea").json() == tea
     assert shop.get("/products/coffee").status_code == 404
+    boto3.resource("dynamodb", region_name=IRELAND).Table("shopease-inventory").put_item(Item={"sku": "sample"})
+    assert shop.get("/products").json() == [tea], "what has no price is not for sale"
+    assert shop.get("/products/sample").status_code == 404
 
 
 def test_stock_is_never_sold_twice_and_another_warehouse_helps_out(aws: Aws) -> None:
