@@ -48,7 +48,7 @@ class Shop:
             # A Region that is back should soon be tried again: short waits suit an outage that a person watches.
             options = Options(
                 home_unavailable="hold-local" if hold else "fail",
-                read_timeout_s=1.0,
+                read_timeout_s=2.0,
                 retry_after_s=0.5,
                 retry_after_s_max=4.0,
                 session_entries_max=16,

@@ -14,14 +14,16 @@ from botocore.hooks import first_non_none_response
 from moto.core.models import botocore_stubber
 
 from domicile.client.aio import AsyncClient
-from tests.contract.client.sides import DEPLOYMENT, POLICY, REGION
+from tests.contract.client.sides import DEPLOYMENT, PATIENT, POLICY, REGION
 
 
 @contextmanager
 def blocking(session: boto3.Session) -> Iterator[Any]:
     """Yield the asyncio client on the backend of a boto3 session; each call runs a loop until it ends."""
     with asyncio.Runner() as runner:
-        client = AsyncClient(DEPLOYMENT.name, region=REGION, policy=POLICY, session=_on_the_backend_of(session))
+        client = AsyncClient(
+            DEPLOYMENT.name, region=REGION, policy=POLICY, session=_on_the_backend_of(session), options=PATIENT
+        )
         runner.run(client.__aenter__())
         try:
             yield _Client(client, runner)

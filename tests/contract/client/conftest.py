@@ -23,6 +23,7 @@ from domicile.local.account import ACCESS_KEY, SECRET_KEY
 from tests.contract.client.blocking import blocking
 from tests.contract.client.sides import (
     DEPLOYMENT,
+    PATIENT,
     PLAIN,
     POLICY,
     REGION,
@@ -38,7 +39,7 @@ from tests.plane import Plane
 
 @contextmanager
 def _synchronous(session: boto3.Session) -> Iterator[Subject]:
-    yield cast("Subject", Client(DEPLOYMENT.name, region=REGION, policy=POLICY, session=session))
+    yield cast("Subject", Client(DEPLOYMENT.name, region=REGION, policy=POLICY, session=session, options=PATIENT))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import boto3
 from boto3.dynamodb.types import Binary
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domicile.client import Options
 from domicile.core.policy import Policy
 from domicile.deployment import Deployment
 from domicile.table import Table
@@ -21,6 +22,8 @@ from domicile.table import Table
 REGION = "us-east-1"
 DEPLOYMENT = Deployment.load(Path(__file__).with_name("deployment.yaml"))
 POLICY = Policy.parse(DEPLOYMENT.policy_document())
+PATIENT = Options(connect_timeout_s=30, read_timeout_s=30)
+"""What a busy machine does late is no outage."""
 PLAIN = "boto"
 """The prefix of the tables that boto3 uses; the library's have the deployment's name."""
 CONTROL = "_dom"
