@@ -73,7 +73,8 @@ class Tables:
             shard = table.stream_shard
             if shard is None or not shard.items:
                 continue
-            self.changes.setdefault(name, []).extend(self._record(name, record.to_json()) for record in shard.items)
+            records = [self._record(name, record.to_json()) for record in shard.items]
+            self.changes.setdefault(name, []).extend(_once_for_each_key(records))
             # moto numbers a record by those before it.
             shard.starting_sequence_number += len(shard.items)
             shard.items.clear()
@@ -191,6 +192,21 @@ class Fixed(Generic[Value]):
     def get(self) -> Value:
         """Return the value."""
         return self._value
+
+
+def _once_for_each_key(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of one request as DynamoDB gives them: one for each item.
+
+    Of an update that makes an item moto gives two, the first with the key alone.
+    """
+    merged: dict[str, dict[str, Any]] = {}
+    for record in records:
+        key = json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
+        first = merged.get(key, record)["dynamodb"]
+        images = {name: image for name, image in record["dynamodb"].items() if name != "OldImage"}
+        old = {"OldImage": first["OldImage"]} if "OldImage" in first else {}
+        merged[key] = {**record, "dynamodb": {**images, **old}}
+    return list(merged.values())
 
 
 def _in_json(value: Any) -> Any:

@@ -119,14 +119,14 @@ class Pair:
 
     def agree(self, *calls: Call, message: bool = True) -> list[Any]:
         """Make the calls in order on both sides, compare each outcome and then the tables; return the outcomes."""
+        named = {name for name, _, _ in calls}
+        touched = set(DEPLOYMENT.tables) if "*" in named else named
+        self.changed.update(touched)
         outcomes = []
         for call in calls:
             expected, found = (outcome(subject, call, message=message) for subject in (self.plain, self.ours))
             assert found == expected, call
             outcomes.append(found)
-        named = {name for name, _, _ in calls}
-        touched = set(DEPLOYMENT.tables) if "*" in named else named
-        self.changed.update(touched)
         for name in touched:
             assert self.contents(DEPLOYMENT.name, name) == self.contents(PLAIN, name), name
         return outcomes

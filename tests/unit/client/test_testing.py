@@ -270,3 +270,13 @@ def test_what_cannot_be_meant_is_refused(shop: InMemory) -> None:
     for call in (shop.client, shop.cut_off, shop.restore, shop.quarantined, shop.async_client):
         with pytest.raises(ValueError, match=accepted):
             call("eu-west-2")
+
+
+def test_an_update_that_makes_an_item_is_one_change(slow: InMemory) -> None:
+    """moto tells of it twice, first with the key alone: as a plain write of the same second, that once won."""
+    table = slow.session.resource("dynamodb", region_name=HERE).Table("shop-stock")
+    table.update_item(Key={"sku": "s1"}, UpdateExpression="SET pieces = :n", ExpressionAttributeValues={":n": 1})
+    (records,) = slow._network.regions[HERE].tables.changes.values()
+    (change,) = (record["dynamodb"] for record in records)
+    assert change["NewImage"] == {"sku": {"S": "s1"}, "pieces": {"N": "1"}}
+    assert "OldImage" not in change
