@@ -69,7 +69,8 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[bot
 }
 
 
-# The local AWS is the nearest to AWS, and the fastest: the others are for `make test-slow`.
+# The synchronous client on the local AWS, the nearest to AWS and the fastest; the rest is for `make test-slow`.
+_SUBJECTS = [pytest.param(name, marks=() if name == "client" else pytest.mark.slow) for name in SUBJECTS]
 _BACKENDS = [pytest.param(name, marks=() if name == "local_aws" else pytest.mark.slow) for name in BACKENDS]
 
 
@@ -85,7 +86,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[boto3.Session]:
             drop_tables(client, prefix)
 
 
-@pytest.fixture(scope="module", params=SUBJECTS)
+@pytest.fixture(scope="module", params=_SUBJECTS)
 def both(request: pytest.FixtureRequest, backend: boto3.Session) -> Iterator[Pair]:
     """The two sides; a module that only reads puts its seeds once."""
     resource = backend.resource("dynamodb", region_name=REGION)
