@@ -59,9 +59,10 @@ class DeadLetters(RegionQueues):
         while count < limit:
             with self._reported(f"{role}: was not redriven after {count} events"):
                 messages = self._receive(role, limit - count, HOLD_S)
-                waiting = [message for message in messages if int(message["Attributes"]["SentTimestamp"]) < started_ms]
-                if not waiting:
+                if not messages:
                     break
+                # What came back is hidden now like the rest, so that it is not received again and again.
+                waiting = [message for message in messages if int(message["Attributes"]["SentTimestamp"]) < started_ms]
                 for message in waiting:
                     self._put(json.loads(message["Body"]))
                     self._sqs.delete_message(QueueUrl=self._url(role), ReceiptHandle=message["ReceiptHandle"])

@@ -133,10 +133,7 @@ class AsyncClient:
 
     def session(self, token: str | None = None) -> Session:
         """Return a new session, or the one that another process handed on by its ``token``."""
-        session = Session(token, self._context.options.session_entries_max)
-        for version in session.versions():
-            self._context.clock.observe(version)
-        return session
+        return self._context.session(token)
 
     @property
     def exceptions(self) -> Any:

@@ -67,6 +67,13 @@ class Context:
             self.clock.observe(control.version)
         return control
 
+    def session(self, token: str | None) -> Session:
+        """Return a new session, or the one of a token, whose versions the clock then knows."""
+        session = Session(token, self.options.session_entries_max)
+        for version in session.versions():
+            self.clock.observe(version)
+        return session
+
     def met(self, table: TablePolicy, item: Mapping[str, Value] | None) -> Control | None:
         """Return the control attribute of the item that a write met, or refuse to write on one that is malformed."""
         try:
