@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domicile.cli.options import DEFAULT_FILE, NOTHING_DONE, DeploymentFile, Json, OneRegion, Yes, regions_of
+from domicile.cli.options import (
+    DEFAULT_FILE,
+    NOTHING_DONE,
+    DeploymentFile,
+    Json,
+    OneRegion,
+    Profiles,
+    Yes,
+    accounts_of,
+    regions_of,
+)
 from domicile.errors import OperationError
 
 if TYPE_CHECKING:
@@ -19,9 +29,11 @@ app = typer.Typer(no_args_is_help=True, help="The messages and events that were 
 
 
 @app.command("list")
-def list_(file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, as_json: Json = False) -> None:
+def list_(
+    file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, profiles: Profiles = None, as_json: Json = False
+) -> None:
     """Count the messages in each dead-letter queue."""
-    found = _counts(_open(file, region))
+    found = _counts(_open(file, region, profiles))
     if as_json:
         typer.echo(json.dumps([{"region": name, "queue": role, "messages": n} for (name, role), n in found.items()]))
         return
@@ -37,13 +49,14 @@ def redrive(
     region: OneRegion = None,
     limit: Annotated[int, typer.Option(min=1, help="How many events a bus gets again, at most.")] = 1000,
     *,
+    profiles: Profiles = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Plan to bring the messages back to work, those of queues to their queue, events to their bus; --yes does it."""
     from domicile.dead_letters import LOST_HERE
 
-    dead_letters = _open(file, region)
+    dead_letters = _open(file, region, profiles)
     found = _counts(dead_letters)
     plan = [
         {
@@ -84,18 +97,17 @@ def _counts(dead_letters: dict[str, DeadLetters]) -> dict[tuple[str, str], int]:
     return {place: count for place, count in counts.items() if count}
 
 
-def _open(file: Path, region: str | None) -> dict[str, DeadLetters]:
-    import boto3
-
+def _open(file: Path, region: str | None, profiles: list[str] | None) -> dict[str, DeadLetters]:
     from domicile.dead_letters import DeadLetters
     from domicile.naming import Names
 
     deployment, regions = regions_of(file, region)
+    accounts = accounts_of(profiles)
     return {
         name: DeadLetters(
             Names(deployment.name, name, account=""),
-            boto3.client("sqs", region_name=name),
-            boto3.client("events", region_name=name),
+            accounts.client("sqs", name),
+            accounts.client("events", name),
         )
         for name in regions
     }

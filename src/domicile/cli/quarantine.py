@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domicile.cli.options import DEFAULT_FILE, NOTHING_DONE, DeploymentFile, Json, OneRegion, Yes, age, regions_of
+from domicile.cli.options import (
+    DEFAULT_FILE,
+    NOTHING_DONE,
+    DeploymentFile,
+    Json,
+    OneRegion,
+    Profiles,
+    Yes,
+    accounts_of,
+    age,
+    regions_of,
+)
 from domicile.errors import OperationError, UserError
 
 if TYPE_CHECKING:
+    from domicile.accounts import Accounts
     from domicile.deployment import Deployment
     from domicile.quarantine import Group, Kept, Quarantine
 
@@ -27,12 +39,17 @@ Reveal = Annotated[bool, typer.Option("--reveal", help="Print keys and values to
 
 @app.command("list")
 def list_(
-    file: DeploymentFile = DEFAULT_FILE, region: OneRegion = None, limit: Limit = 1000, as_json: Json = False
+    file: DeploymentFile = DEFAULT_FILE,
+    region: OneRegion = None,
+    limit: Limit = 1000,
+    *,
+    profiles: Profiles = None,
+    as_json: Json = False,
 ) -> None:
     """Count the records by Region, reason, step and table."""
     from domicile.quarantine import summarize
 
-    groups = summarize(_look(_open(*regions_of(file, region)), limit))
+    groups = summarize(_look(_open(*regions_of(file, region), accounts_of(profiles)), limit))
     if as_json:
         typer.echo(json.dumps([asdict(group) for group in groups]))
         return
@@ -50,6 +67,7 @@ def show(
     record: Id = None,
     limit: Limit = 100,
     *,
+    profiles: Profiles = None,
     reveal: Reveal = False,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +80,7 @@ def show(
     control_of = {table: rules["control_attribute"] for table, rules in deployment.policy_document()["tables"].items()}
     shown = [
         asdict(describe(kept, control_of)) | ({"record": kept.record} if reveal else {})
-        for kept in _look(_open(deployment, regions), limit)
+        for kept in _look(_open(deployment, regions, accounts_of(profiles)), limit)
         if reason in (None, kept.reason) and record in (None, kept.id)
     ]
     if as_json:
@@ -89,12 +107,13 @@ def act(
     reason: Reason = None,
     limit: Limit = 100,
     *,
+    profiles: Profiles = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Show the plan, and do it if that is wanted. What is left is released, also after an error."""
     discards = context.info_name == "discard"
-    quarantines = _open(*regions_of(file, region))
+    quarantines = _open(*regions_of(file, region), accounts_of(profiles))
     left: dict[str, list[Kept]] = {}
     try:
         for name, quarantine in quarantines.items():
@@ -162,8 +181,7 @@ def _line(group: Group) -> str:
     return f"{group.region}  {group.reason}  {group.step}  {group.table}  {group.records} records of {group.keys} keys"
 
 
-def _open(deployment: Deployment, regions: list[str]) -> dict[str, Quarantine]:
-    import boto3
+def _open(deployment: Deployment, regions: list[str], accounts: Accounts) -> dict[str, Quarantine]:
     from botocore.config import Config
 
     from domicile.naming import Names
@@ -174,8 +192,8 @@ def _open(deployment: Deployment, regions: list[str]) -> dict[str, Quarantine]:
     return {
         name: Quarantine(
             Names(deployment.name, name, account=""),
-            boto3.client("sqs", region_name=name),
-            boto3.client("lambda", region_name=name, config=patient),
+            accounts.client("sqs", name),
+            accounts.client("lambda", name, config=patient),
         )
         for name in regions
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from domicile.cli.options import DEFAULT_FILE, DeploymentFile
+from domicile.cli.options import DEFAULT_FILE, DeploymentFile, Profiles, accounts_of
 
 app = typer.Typer(no_args_is_help=True, help="The secrets that Terraform must not see.")
 
@@ -16,10 +16,8 @@ def _group() -> None:
 
 
 @app.command()
-def init(file: DeploymentFile = DEFAULT_FILE) -> None:
+def init(file: DeploymentFile = DEFAULT_FILE, profiles: Profiles = None) -> None:
     """Create the key of the strategy hash, with the same value in each Region. Where it is there it is kept."""
-    import boto3
-
     from domicile import secrets
     from domicile.deployment import Deployment
     from domicile.naming import Names
@@ -27,7 +25,8 @@ def init(file: DeploymentFile = DEFAULT_FILE) -> None:
 
     deployment = Deployment.load(file)
     name = Names(deployment.name, region="", account="").hash_secret
-    clients = {region: boto3.client("secretsmanager", region_name=region) for region in deployment.regions}
+    accounts = accounts_of(profiles)
+    clients = {region: accounts.client("secretsmanager", region) for region in deployment.regions}
     plan = secrets.plan(name, clients)
     for action in plan.actions:
         typer.echo(action)
