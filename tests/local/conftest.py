@@ -52,7 +52,7 @@ class _Deployment:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
             self.process.communicate(timeout=_UP_DEADLINE_S)
-        StateFolder(self.state).stop_server()
+        StateFolder(self.state).stop_servers()
 
 
 _DEPLOYMENT = pytest.StashKey[_Deployment]()

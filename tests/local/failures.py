@@ -195,12 +195,12 @@ def quarantined(regions: Regions) -> dict[tuple[str, str, str], int]:
 
 def crash_functions() -> int:
     """Kill every sandbox of every function of the local AWS, as if their machines had died; return how many."""
-    server = api.state_folder(find_root(Path.cwd())).server_pid()
+    servers = api.state_folder(find_root(Path.cwd())).server_pids().values()
     listed = subprocess.run(["ps", "-axwwo", "pid=,ppid=,command="], capture_output=True, text=True, check=True)  # noqa: S607
     killed = 0
     for line in listed.stdout.splitlines():
         pid, parent, command = line.split(maxsplit=2)
-        if int(parent) == server and "sandbox.py" in command:
+        if int(parent) in servers and "sandbox.py" in command:
             os.kill(int(pid), signal.SIGKILL)
             killed += 1
     return killed

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-import boto3
-
 from domicile.aws.quarantine import join
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control, Image
@@ -40,10 +38,7 @@ class Regions:
     def __init__(self, local: LocalAws) -> None:
         self.all = tuple(local.regions)
         self._tables = local.tables
-        session = boto3.Session(aws_access_key_id=local.access_key, aws_secret_access_key=local.secret_key)
-        self.client: Callable[[str, str], Any] = cache(
-            lambda service, region: session.client(service, region_name=region, endpoint_url=local.endpoint)
-        )
+        self.client: Callable[[str, str], Any] = cache(local.client)
 
     def put(self, region: str, table: str, item: Image) -> None:
         """Write as ordinary code does."""

@@ -12,13 +12,14 @@ from domicile.local import api
 from domicile.local.api import LocalAws
 from domicile.local.terraform import Stacks, find_terraform
 from domicile.project import find_root
+from tests.local.failures import NAME
 
 
 def test_a_second_plan_of_each_region_is_empty_but_for_known_drift(local_aws: LocalAws) -> None:
     root = find_root(Path.cwd())
     state = api.state_folder(root)
-    stacks = Stacks.prepare(find_terraform(), state.synthesized / "stacks", state.logs, root, local_aws.endpoint)
-    assert len(stacks.names) == len(local_aws.regions)
+    bindings = {f"{NAME}-{region}": local_aws.binding(region) for region in local_aws.regions}
+    stacks = Stacks.prepare(find_terraform(), state.synthesized / "stacks", state.logs, root, bindings)
     known = json.loads((root / "infra" / "known_drift.json").read_text(encoding="utf-8"))
     with ThreadPoolExecutor(len(stacks.names)) as pool:
         plans = list(pool.map(stacks.plan, stacks.names))

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from domicile.cli.local import app
+from domicile.core.partitions import WORLD
 from domicile.errors import UserError
 from domicile.local import api, state
 from domicile.local.errors import LocalError
@@ -77,7 +78,7 @@ def test_a_busy_port_is_refused_before_anything_starts(folder: StateFolder) -> N
 
 
 def test_a_second_up_is_refused_and_the_first_goes_on(folder: StateFolder) -> None:
-    server = start_server(folder.folder, free_port())
+    server = start_server(folder.planes[WORLD].folder, free_port())
     with pytest.raises(LocalError, match="is running; `domicile local down` stops it"):
         api.up(DEPLOYMENT, free_port(), progress())
     with pytest.raises(LocalError, match="is being started"):
@@ -88,24 +89,25 @@ def test_a_second_up_is_refused_and_the_first_goes_on(folder: StateFolder) -> No
 
 
 def test_a_second_server_of_a_folder_does_not_start(folder: StateFolder) -> None:
-    server = start_server(folder.folder, free_port())
+    server = start_server(folder.planes[WORLD].folder, free_port())
     second = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "domicile.local.server", "--port", "0", "--state", str(folder.folder)],
+        [sys.executable, "-m", "domicile.local.server", "--port", "0", "--state", str(folder.planes[WORLD].folder)],
         capture_output=True,
         text=True,
         check=False,
         timeout=20,
     )
     assert (second.returncode, "another local AWS uses" in second.stderr) == (1, True)
-    assert folder.server_pid() == server.pid
+    assert folder.server_pids() == {WORLD: server.pid}
     api.down(progress())
     assert server.wait(1) == 0
 
 
 def test_a_stale_pid_file_harms_nobody(folder: StateFolder) -> None:
-    folder.folder.mkdir()
+    plane = folder.planes[WORLD]
+    plane.folder.mkdir(parents=True)
     with _bystander() as process:
-        folder.pid_file.write_text(f"{process.pid}\n")
+        plane.pid_file.write_text(f"{process.pid}\n")
         with pytest.raises(LocalError, match="not running"):
             api.status()
         api.down(progress())
@@ -113,17 +115,17 @@ def test_a_stale_pid_file_harms_nobody(folder: StateFolder) -> None:
 
 def test_down_stops_the_server_and_its_sandboxes_and_keeps_the_logs(folder: StateFolder) -> None:
     port = free_port()
-    server = start_server(folder.folder, port)
+    server = start_server(folder.planes[WORLD].folder, port)
     plane = Plane(port)
     sandbox = plane.invoke(plane.function("import os\ndef handler(event, context): return os.getpid()"))["Payload"]
     folder.logs.mkdir()
-    folder.server_log.write_text("a line")
+    folder.server_log(WORLD).write_text("a line")
     with _bystander():
         api.down(progress())
         assert server.wait(1) == 0
         eventually(lambda: not _alive(sandbox))
     assert [path.name for path in folder.folder.iterdir()] == ["logs"]
-    assert folder.server_log.read_text() == "a line"
+    assert folder.server_log(WORLD).read_text() == "a line"
     api.down(progress())
 
 
@@ -139,7 +141,7 @@ def handler(event, context):
 def test_invocations_that_run_do_not_hold_up_the_end(folder: StateFolder, tmp_path: Path) -> None:
     port, pids = free_port(), tmp_path / "pids"
     pids.mkdir()
-    server = start_server(folder.folder, port)
+    server = start_server(folder.planes[WORLD].folder, port)
     plane = Plane(port)
     function = plane.function(BUSY, Timeout=60, Environment={"Variables": {"PIDS": str(pids)}})
     queue, arn = plane.queue(VisibilityTimeout="60")
@@ -158,7 +160,7 @@ def test_invocations_that_run_do_not_hold_up_the_end(folder: StateFolder, tmp_pa
 def test_a_server_that_hangs_is_ended_with_its_sandboxes(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "_TERM_GRACE_S", 0.2)
     port = free_port()
-    server = start_server(folder.folder, port)
+    server = start_server(folder.planes[WORLD].folder, port)
     plane = Plane(port)
     sandbox = plane.invoke(plane.function("import os\ndef handler(event, context): return os.getpid()"))["Payload"]
     server.send_signal(signal.SIGSTOP)
@@ -180,8 +182,8 @@ def test_what_fails_after_the_start_stops_the_server_and_leaves_the_logs(
     assert "terraform init of shopease-" in str(failed.value)
     assert "no such luck" in str(failed.value)
     assert str(folder.logs) in str(failed.value)
-    assert folder.server_pid() is None
-    assert folder.server_log.exists()
+    assert folder.server_pids() == {}
+    assert folder.server_log(WORLD).exists()
 
 
 COMMAND = """
@@ -213,18 +215,18 @@ def test_a_command_runs_bound_to_an_empty_local_aws_that_is_stopped_afterwards(
     assert bound["MY_SETTING"] == "1"
     assert not {"AWS_PROFILE", "TF_WORKSPACE"} & set(bound)
     assert Path(bound["TF_CLI_CONFIG_FILE"]).parent == folder.folder
-    assert folder.server_pid() is None
+    assert folder.server_pids() == {}
     assert [path.name for path in folder.folder.iterdir()] == ["logs"]
 
 
 def test_a_command_that_is_not_there_leaves_nothing_running(folder: StateFolder, no_registry: None) -> None:
     with pytest.raises(UserError, match="no-such-command is not a command on the PATH"):
         api.run(["no-such-command"], free_port(), progress())
-    assert folder.server_pid() is None
+    assert folder.server_pids() == {}
 
 
 def test_a_command_is_not_run_on_a_local_aws_that_is_in_use(folder: StateFolder, tmp_path: Path) -> None:
-    server = start_server(folder.folder, free_port())
+    server = start_server(folder.planes[WORLD].folder, free_port())
     with pytest.raises(LocalError, match="is running; `domicile local down` stops it"):
         api.run(["touch", str(tmp_path / "ran")], free_port(), progress())
     assert not (tmp_path / "ran").exists()

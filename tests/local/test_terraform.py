@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from domicile.local import providers, terraform
-from domicile.local.account import ACCESS_KEY
+from domicile.local.account import ACCESS_KEY, client_environment
 from domicile.local.errors import LocalError
 from domicile.local.providers import MIRROR_VARIABLE, cli_configuration, find_mirror
 from domicile.local.terraform import Stacks, find_terraform
 from domicile.progress import progress
 
+BOUND = {"stack": client_environment("http://127.0.0.1:1")}
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 
@@ -117,7 +118,8 @@ def test_nothing_of_the_users_shell_reaches_terraform(tmp_path: Path, monkeypatc
         monkeypatch.setenv(name, "from the shell")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-REAL")
     monkeypatch.setattr(terraform, "cli_configuration", lambda *_: "")
-    environment = Stacks.prepare(Path("terraform"), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1").environment
+    (tmp_path / "stack").mkdir()
+    environment = Stacks.prepare(Path("terraform"), tmp_path, tmp_path, tmp_path, BOUND).environments["stack"]
     assert "from the shell" not in environment.values()
     assert {name for name in environment if name.startswith("AWS_")} == {
         *("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -142,7 +144,7 @@ def test_every_stacks_state_is_beside_it_whatever_the_backend(
     (tmp_path / "stack").mkdir()
     stack = {"terraform": backend, "resource": {"terraform_data": {"any": {}}}}
     (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(stack))
-    Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1").apply(progress(io.StringIO()))
+    Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, BOUND).apply(progress(io.StringIO()))
     assert json.loads((tmp_path / "stack" / "terraform.tfstate").read_text())["resources"]
 
 
@@ -156,7 +158,7 @@ def test_a_failed_apply_shows_the_end_of_its_log_and_where_the_rest_is(
     }
     stack = {"resource": {"terraform_data": {"any": {"lifecycle": check}}}}
     (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(stack))
-    stacks = Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, "http://127.0.0.1:1")
+    stacks = Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, BOUND)
     with pytest.raises(LocalError, match="terraform apply of stack failed") as failed:
         stacks.apply(progress(io.StringIO()))
     assert "It is not the other." in str(failed.value)

@@ -172,15 +172,30 @@ def test_secrets_init_refuses_different_values(run: Run, deployment: Path) -> No
 
 
 @dataclass(frozen=True)
-class LocalAws:
+class Plane:
     endpoint: str
     access_key: str
     secret_key: str
     regions: list[str]
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    regions: list[str]
     tables: dict[str, str]
+    planes: dict[str, Plane]
+    environment: dict[str, str]
 
 
-RUNNING = LocalAws("http://127.0.0.1:4566", "key", "secret", ["us-east-1", "eu-west-1"], {"orders": "shopease-orders"})
+RUNNING = LocalAws(
+    ["us-east-1", "cn-north-1"],
+    {"orders": "shopease-orders"},
+    {
+        "aws": Plane("http://127.0.0.1:4566", "key", "secret", ["us-east-1"]),
+        "aws-cn": Plane("http://127.0.0.1:4567", "key2", "secret2", ["cn-north-1"]),
+    },
+    {"DOMICILE_PROFILES": "aws=a aws-cn=b"},
+)
 
 
 @pytest.fixture
@@ -200,7 +215,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "up": RUNNING,
         "status": RUNNING,
         "down": None,
-        "faults_add": {"id": 1, "service": "dynamodb"},
+        "faults_add": [{"id": 1, "service": "dynamodb"}],
         "faults_list": [{"id": 1, "hits": 0}, {"id": 2, "hits": 3}],
         "faults_clear": 2,
     }.items():
@@ -214,11 +229,23 @@ def api(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_local_up_prints_one_json_object(run: Run, api: ModuleType) -> None:
     result = run("local", "up", "--json", "--port", "5000", "--file", "shop.yaml")
     assert json.loads(result.out) == {
-        "endpoint": "http://127.0.0.1:4566",
-        "access_key": "key",
-        "secret_key": "secret",
-        "regions": ["us-east-1", "eu-west-1"],
+        "regions": ["us-east-1", "cn-north-1"],
         "tables": {"orders": "shopease-orders"},
+        "planes": {
+            "aws": {
+                "endpoint": "http://127.0.0.1:4566",
+                "access_key": "key",
+                "secret_key": "secret",
+                "regions": ["us-east-1"],
+            },
+            "aws-cn": {
+                "endpoint": "http://127.0.0.1:4567",
+                "access_key": "key2",
+                "secret_key": "secret2",
+                "regions": ["cn-north-1"],
+            },
+        },
+        "environment": {"DOMICILE_PROFILES": "aws=a aws-cn=b"},
     }
     assert api.calls[0][:3] == ("up", Path("shop.yaml"), 5000)
 
@@ -227,11 +254,19 @@ def test_local_up_prints_one_json_object(run: Run, api: ModuleType) -> None:
 def test_local_says_how_to_reach_what_runs(run: Run, api: ModuleType, command: str) -> None:
     assert run("local", command) == Result(
         0,
+        "partition   aws\n"
         "endpoint    http://127.0.0.1:4566\n"
         "access key  key\n"
         "secret key  secret\n"
-        "Regions     us-east-1, eu-west-1\n"
-        "table       orders: shopease-orders\n",
+        "Regions     us-east-1\n"
+        "partition   aws-cn\n"
+        "endpoint    http://127.0.0.1:4567\n"
+        "access key  key2\n"
+        "secret key  secret2\n"
+        "Regions     cn-north-1\n"
+        "table       orders: shopease-orders\n"
+        "Operator commands, and the AWS CLI with --profile, reach it with:\n"
+        "  export DOMICILE_PROFILES='aws=a aws-cn=b'\n",
         "",
     )
 

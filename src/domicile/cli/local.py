@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,10 @@ app.add_typer(faults, name="faults")
 @app.command()
 def up(
     file: DeploymentFile = DEFAULT_FILE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the local AWS listens, on 127.0.0.1.")] = 4566,
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help="Where it listens, on 127.0.0.1; a second partition on the next port."),
+    ] = 4566,
     as_json: Json = False,
 ) -> None:
     """Start the local AWS, apply every Region's stack with Terraform, and wait until a write has replicated."""
@@ -72,7 +76,7 @@ def faults_add(
     times: Annotated[int | None, typer.Option(help="How many calls; without end without it.")] = None,
     partial: Annotated[bool | None, typer.Option("--partial", help="Refuse single entries of PutEvents.")] = None,
 ) -> None:
-    """Add a rule, for API calls and for deliveries inside the local AWS, and print it."""
+    """Add a rule, for API calls and for deliveries inside the local AWS, and print it for each partition."""
     from domicile.local import api
 
     rule = {
@@ -86,7 +90,8 @@ def faults_add(
         "times": times,
         "partial": partial,
     }
-    _print(api.faults_add({field: value for field, value in rule.items() if value is not None}))
+    for added in api.faults_add({field: value for field, value in rule.items() if value is not None}):
+        _print(added)
 
 
 @faults.command("list")
@@ -110,12 +115,17 @@ def _show(local_aws: LocalAws, as_json: bool) -> None:
     if as_json:
         _print(asdict(local_aws))
         return
-    typer.echo(f"endpoint    {local_aws.endpoint}")
-    typer.echo(f"access key  {local_aws.access_key}")
-    typer.echo(f"secret key  {local_aws.secret_key}")
-    typer.echo(f"Regions     {', '.join(local_aws.regions)}")
+    for partition, plane in local_aws.planes.items():
+        typer.echo(f"partition   {partition}")
+        typer.echo(f"endpoint    {plane.endpoint}")
+        typer.echo(f"access key  {plane.access_key}")
+        typer.echo(f"secret key  {plane.secret_key}")
+        typer.echo(f"Regions     {', '.join(plane.regions)}")
     for table, name in local_aws.tables.items():
         typer.echo(f"table       {table}: {name}")
+    typer.echo("Operator commands, and the AWS CLI with --profile, reach it with:")
+    for name, value in local_aws.environment.items():
+        typer.echo(f"  export {name}={shlex.quote(value)}")
 
 
 def _print(value: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
+from domicile.local.account import client_environment
 from domicile.local.adaptations import (
     bus_policy,
     invocations,
@@ -35,11 +36,11 @@ _KEEP_ALIVE_S = 75
 _GRACE_S = 1
 
 
-async def run(port: int, sandbox_files: Path) -> None:
-    """Serve on 127.0.0.1 until SIGTERM or SIGINT."""
+async def run(port: int, sandbox_files: Path, partition: str) -> None:
+    """Serve a partition on 127.0.0.1 until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     faults = Faults()
-    sandboxes.install(sandbox_files, f"http://127.0.0.1:{port}")
+    sandboxes.install(sandbox_files, client_environment(f"http://127.0.0.1:{port}", partition))
     invocations.install(faults)
     streams.install()
     queue_messages.install()

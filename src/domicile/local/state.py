@@ -1,6 +1,6 @@
-"""The state folder: where a local AWS keeps its files, and which process it is.
+"""The state folder: where a local AWS keeps its files, and which processes it is, one for each partition.
 
-The server holds a lock on its pid file for as long as it lives, and the operating system lets go of the lock when the
+A server holds a lock on its pid file for as long as it lives, and the operating system lets go of the lock when the
 server ends, however it ends. So a pid is only believed, and only ever signalled, while the lock is held: a pid file
 that a crash left behind, with a number that some other process has by now, harms nobody.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from domicile.local.account import ACCOUNTS
 from domicile.local.errors import LocalError
 
 _TERM_GRACE_S = 15.0
@@ -28,12 +29,15 @@ class StateFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pid_file = folder / "server.pid"
+        self.planes = {partition: PlaneFolder(folder / partition) for partition in ACCOUNTS}
         self.logs = folder / "logs"
-        self.server_log = self.logs / "server.log"
-        self.sandboxes = folder / "sandboxes"
         self.synthesized = folder / "cdktf.out"
         self.description = folder / "local.json"
+        self.aws_config = folder / "aws-config"
+
+    def server_log(self, partition: str) -> Path:
+        """Return the log of a partition's server."""
+        return self.logs / f"server-{partition}.log"
 
     def clean(self) -> None:
         """Remove everything but the logs."""
@@ -43,6 +47,25 @@ class StateFolder:
                     shutil.rmtree(path)
                 elif path != self.logs:
                     path.unlink()
+
+    def server_pids(self) -> dict[str, int]:
+        """Return the pids of the servers that run now, by partition."""
+        pids = {partition: plane.server_pid() for partition, plane in self.planes.items()}
+        return {partition: pid for partition, pid in pids.items() if pid is not None}
+
+    def stop_servers(self) -> bool:
+        """Stop the servers of all partitions with all their processes, and return whether there was one."""
+        stopped = [plane.stop_server() for plane in self.planes.values()]
+        return any(stopped)
+
+
+class PlaneFolder:
+    """The files of one partition's server under ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pid_file = folder / "server.pid"
+        self.sandboxes = folder / "sandboxes"
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Terraform, bound to the local AWS alone.
+"""Terraform, bound to the local AWS alone, and each stack to its Region's partition of it.
 
 Each run gets an environment that is built from nothing: the user's own ``AWS_*`` and ``TF_*`` variables never reach
 it, and a stack's backend is overridden by a state file beside the stack. Either would touch a real account.
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from domicile.local.account import client_environment
 from domicile.local.errors import LocalError
 from domicile.local.providers import cli_configuration
 from domicile.local.state import tail
@@ -100,33 +99,37 @@ class _Processes:
 
 @dataclass(frozen=True)
 class Stacks:
-    """The synthesized stacks of a deployment: a folder for each below ``folder``, a log for each in ``logs``."""
+    """The synthesized stacks of a deployment: a folder for each below ``folder``, a log for each in ``logs``.
+
+    ``environments`` are what Terraform gets for each stack, by the stack's name.
+    """
 
     terraform: Path
     folder: Path
     logs: Path
-    environment: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
     processes: _Processes = field(default_factory=_Processes)
 
     @classmethod
-    def prepare(cls, terraform: Path, folder: Path, logs: Path, root: Path, endpoint: str) -> Stacks:
-        """Write the CLI configuration and each stack's backend. Raises :class:`LocalError` without a provider."""
+    def prepare(
+        cls, terraform: Path, folder: Path, logs: Path, root: Path, bindings: Mapping[str, Mapping[str, str]]
+    ) -> Stacks:
+        """Write the CLI configuration and each stack's backend. Raises :class:`LocalError` without a provider.
+
+        ``bindings``: a stack's name -> the variables that bind it to its partition of the local AWS.
+        """
         configuration = folder / "terraform.rc"
         configuration.write_text(cli_configuration(root, os.environ), encoding="utf-8")
         backend = {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
-        for stack in folder.glob("*/cdk.tf.json"):
-            stack.with_name("local_override.tf.json").write_text(json.dumps(backend), encoding="utf-8")
-        environment = {
-            **_environment(),
-            **client_environment(endpoint),
-            "TF_CLI_CONFIG_FILE": str(configuration),
-        }
-        return cls(terraform, folder, logs, environment)
+        for stack in bindings:
+            (folder / stack / "local_override.tf.json").write_text(json.dumps(backend), encoding="utf-8")
+        common = {**_environment(), "TF_CLI_CONFIG_FILE": str(configuration)}
+        return cls(terraform, folder, logs, {stack: {**common, **binding} for stack, binding in bindings.items()})
 
     @property
     def names(self) -> list[str]:
         """The stacks' names."""
-        return sorted(path.parent.name for path in self.folder.glob("*/cdk.tf.json"))
+        return sorted(self.environments)
 
     def apply(self, progress: Progress) -> None:
         """Create all stacks, at most three at once. Raises :class:`LocalError` with the end of each failure's log."""
@@ -150,7 +153,7 @@ class Stacks:
         shown = subprocess.run(  # noqa: S603 - found on the path
             [self.terraform, "show", "-json", "again.tfplan"],
             cwd=self.folder / name,
-            env=self.environment,
+            env=self.environments[name],
             capture_output=True,
             check=True,
         )
@@ -172,7 +175,7 @@ class Stacks:
         step: Step | None = None,
         accept: tuple[int, ...] = (0,),
     ) -> None:
-        process = self.processes.start([self.terraform, command, *options], self.folder / name, self.environment)
+        process = self.processes.start([self.terraform, command, *options], self.folder / name, self.environments[name])
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         lines = process.stdout if step is None else _told(process.stdout, step)
         with process:

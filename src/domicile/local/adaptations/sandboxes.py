@@ -37,7 +37,6 @@ from ministack.core.arn import parse_arn
 from ministack.services import lambda_svc
 
 from domicile.local import sandbox as sandbox_program
-from domicile.local.account import client_environment
 from domicile.local.adaptations import expect_function, expect_value
 from domicile.local.runtime import link_runtime
 
@@ -45,8 +44,8 @@ _INIT_TIMEOUT_S = 10
 _CHUNK_BYTES = 65_536
 
 
-def install(folder: Path, endpoint: str) -> None:
-    """Run Python functions in sandboxes of our own; ``folder`` takes their files, ``endpoint`` is the local AWS."""
+def install(folder: Path, aws: dict[str, str]) -> None:
+    """Run Python functions in sandboxes of our own; ``folder`` takes their files, ``aws`` binds their SDK."""
     worker_class = expect_function(lambda_runtime, "_worker_class_for", "config")
     execute = expect_function(lambda_svc, "_execute_function_warm", "func", "event", "request_id")
     expect_function(lambda_runtime, "acquire_worker", "func_name", "config", "code_zip", "qualifier", "max_concurrency")
@@ -60,7 +59,7 @@ def install(folder: Path, endpoint: str) -> None:
     expect_function(concurrency, "spawn_background", "fn", "args", "thread_name", "kwargs")
     link_runtime(folder / "runtime")
 
-    sandbox = partial(_Sandbox, _Files(folder), client_environment(endpoint))
+    sandbox = partial(_Sandbox, _Files(folder), aws)
 
     def sandbox_class(config: dict[str, Any]) -> Any:
         return sandbox if _is_python(config) else worker_class(config)
