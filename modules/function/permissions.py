@@ -78,7 +78,7 @@ class Permissions:
         log_group = f"arn:{names.partition}:logs:{names.region}:{names.account}:log-group:{names.log_group(role)}"
         shared = [
             allow("Quarantine", ["sqs:SendMessage"], [names.queue_arn("quarantine")]),
-            allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [names.secret_arn_pattern]),
+            allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [names.secret_arn_pattern(names.hash_secret)]),
             *self._use_keys("UseKey", [names], ["dynamodb", "sqs"]),
             allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group}:*"]),
             # X-Ray has no resources: its actions can only be allowed on all of them.

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from domicile import strict_yaml
+from domicile.bridge import Bridge, bridge_problems
 from domicile.core import policy
 from domicile.errors import UserError
 from domicile.model import Model, Problem, described, one_of, refuse
@@ -21,15 +22,16 @@ from domicile.naming import Names, name_problems
 from domicile.table import Table
 
 _POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
+_CROSSING = {"between", "global_items", "stubs"}  # what the functions must know of a bridge
 _TAGS_MAX = 40  # AWS allows 50 on a resource; the rest is Domicile's
 
 _REGION = (
-    r"^(af|ap|ca|eu|il|me|mx|sa|us)-(central|north|northeast|northwest|south|southeast|southwest|east|west)-[1-9]$"
+    r"^(af|ap|ca|cn|eu|il|me|mx|sa|us)-(central|north|northeast|northwest|south|southeast|southwest|east|west)-[1-9]$"
 )
 _AUTHORITY = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _TABLE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _TAG = r"^[\w .:/=+@-]*$"
-_ONE_REGION = "a Region of the partition aws, such as eu-west-1"
+_ONE_REGION = "a Region of the partitions aws and aws-cn, such as eu-west-1"
 
 RegionName = Annotated[str, Field(pattern=_REGION)]
 LogRetentionDays = Literal[
@@ -107,8 +109,7 @@ class Deployment(Model):
     )
     regions: list[RegionName] = Field(
         min_length=2,
-        description="two or more different Regions of the partition aws, such as eu-west-1; other partitions (China, "
-        "GovCloud) come later",
+        description="two or more different Regions of the partitions aws and aws-cn, such as eu-west-1 and cn-north-1",
     )
     authorities: dict[
         Annotated[str, Field(pattern=_AUTHORITY)], Annotated[str, AfterValidator(_region_of_the_deployment)]
@@ -118,6 +119,14 @@ class Deployment(Model):
     )
     tables: dict[Annotated[str, Field(pattern=_TABLE), AfterValidator(_table_name)], Table] = Field(
         min_length=1, description="one or more tables: name (letters, digits, hyphens, underscores and dots) -> mapping"
+    )
+    bridges: list[Bridge] = Field(
+        [], description="where the Regions lie in two partitions, the bridge between them: {between: [...], ...}"
+    )
+    alarm_topic: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,256}$",
+        description="the name of an SNS topic that exists in each Region, which alarms notify",
     )
     backend: Backend = Field(
         LocalBackend(kind="local"),
@@ -149,6 +158,13 @@ class Deployment(Model):
         if "name" in info.data:
             refuse(Problem(text, accepted) for text, accepted in name_problems(info.data["name"], regions=regions))
         return regions
+
+    @field_validator("bridges")
+    @classmethod
+    def _bridges_reach(cls, bridges: list[Bridge], info: ValidationInfo) -> list[Bridge]:
+        if "regions" in info.data:
+            refuse(bridge_problems(bridges, info.data))
+        return bridges
 
     @model_validator(mode="after")
     def _policy_fits_appconfig(self) -> Self:
@@ -184,6 +200,7 @@ class Deployment(Model):
             "format": policy.FORMAT,
             "regions": sorted(self.regions),
             "authorities": self.authorities,
+            **({"bridges": [bridge.model_dump(include=_CROSSING) for bridge in self.bridges]} if self.bridges else {}),
             "tables": {
                 names.table(name): {
                     "ledger": names.ledger(name),
@@ -200,6 +217,10 @@ class Deployment(Model):
                 for name, table in self.tables.items()
             },
         }
+
+    def bridge_of(self, region: str) -> Bridge | None:
+        """Return the bridge that a Region is a gateway of; a Region has at most one."""
+        return next((bridge for bridge in self.bridges if region in bridge.between), None)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

@@ -12,8 +12,12 @@ from dataclasses import dataclass, replace
 
 FUNCTIONS = ("listener", "replicator", "anonymizer")
 QUEUES = ("inbox", "inbox-dlq", "receipts", "receipts-dlq", "quarantine", "stream-dlq", "bus-dlq")
-ROLES = (*FUNCTIONS, "router")
 RULES = ("inbox", "receipts")
+# What a gateway Region of a bridge has besides.
+BRIDGE_FUNCTIONS = ("courier", "gateway")
+BRIDGE_QUEUES = ("outbox", "outbox-dlq")
+BRIDGE_RULES = ("outbox",)
+ROLES = (*FUNCTIONS, *BRIDGE_FUNCTIONS, "router")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ class Names:
         return f"{self.name}/hash-key"
 
     @property
+    def courier_secret(self) -> str:
+        """The secret of a gateway Region that holds its courier's access key of the other partition."""
+        return f"{self.name}/courier"
+
+    def courier_user(self, sender: str) -> str:
+        """Return the IAM user of this partition by which the courier of the gateway Region ``sender`` writes here."""
+        return f"{self.name}-courier-{sender}"
+
+    def bridge_stream(self, sender: str) -> str:
+        """Return the Kinesis stream of this gateway Region that the courier of ``sender`` writes to."""
+        return f"{self.name}-from-{sender}"
+
+    @property
     def policy_path(self) -> str:
         """The policy document in AppConfig, as ``application/environment/profile``."""
         return f"{self.name}/live/policy"
@@ -66,7 +83,7 @@ class Names:
         return f"{self.name}-{table}-ledger"
 
     def function(self, role: str) -> str:
-        """Return the name of the function in one of the roles ``FUNCTIONS``."""
+        """Return the name of the function in one of the roles ``FUNCTIONS`` and ``BRIDGE_FUNCTIONS``."""
         return f"{self.name}-{role}"
 
     def log_group(self, role: str) -> str:
@@ -74,7 +91,7 @@ class Names:
         return f"/aws/lambda/{self.function(role)}"
 
     def queue(self, role: str) -> str:
-        """Return the name of the queue in one of the roles ``QUEUES``."""
+        """Return the name of the queue in one of the roles ``QUEUES`` and ``BRIDGE_QUEUES``."""
         return f"{self.name}-{role}"
 
     def role(self, role: str) -> str:
@@ -87,7 +104,7 @@ class Names:
         return f"{self.name}-application-{self.region}"
 
     def rule(self, purpose: str) -> str:
-        """Return the name of a rule on the bus: one of ``RULES``, or ``to-<region>`` for a sibling."""
+        """Return the name of a rule on the bus: of ``RULES`` and ``BRIDGE_RULES``, or ``to-<region>``."""
         return f"{self.name}-{purpose}"
 
     def table_arn(self, table: str) -> str:
@@ -111,14 +128,17 @@ class Names:
         """Return the ARN of a queue."""
         return self._arn("sqs", self.queue(role))
 
+    def bridge_stream_arn(self, sender: str) -> str:
+        """Return the ARN of the Kinesis stream that the courier of ``sender`` writes to."""
+        return self._arn("kinesis", f"stream/{self.bridge_stream(sender)}")
+
     def role_arn(self, role: str) -> str:
         """Return the ARN of an IAM role of this Region's stack; IAM's ARNs name no Region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{self.role(role)}"
 
-    @property
-    def secret_arn_pattern(self) -> str:
-        """The pattern for the hash secret's ARN: Secrets Manager adds six characters of its own to the name."""
-        return self._arn("secretsmanager", f"secret:{self.hash_secret}-??????")
+    def secret_arn_pattern(self, secret: str) -> str:
+        """Return the pattern for a secret's ARN: Secrets Manager adds six characters of its own to the name."""
+        return self._arn("secretsmanager", f"secret:{secret}-??????")
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
@@ -146,6 +166,8 @@ _LIMITS = {
     "CloudWatch log group": _Limit(1, 512, "a-zA-Z0-9_/.#-"),
     "SQS queue": _Limit(1, 80, "a-zA-Z0-9_-"),
     "IAM role": _Limit(1, 64, "a-zA-Z0-9_+=,.@-"),
+    "IAM user": _Limit(1, 64, "a-zA-Z0-9_+=,.@-"),
+    "Kinesis stream": _Limit(1, 128, "a-zA-Z0-9_.-"),
     "IAM policy": _Limit(1, 128, "a-zA-Z0-9_+=,.@-"),
     "KMS alias": _Limit(1, 256, "a-zA-Z0-9_/-"),
     "Secrets Manager secret": _Limit(1, 512, "a-zA-Z0-9_/+=.@-"),
@@ -163,15 +185,18 @@ def all_names(name: str, regions: Iterable[str], tables: Iterable[str]) -> Itera
         yield "Secrets Manager secret", names.hash_secret
         yield "AppConfig application", names.policy_path.partition("/")[0]
         yield "Terraform Cloud workspace", names.stack
-        for role in FUNCTIONS:
+        yield "Secrets Manager secret", names.courier_secret
+        yield "Kinesis stream", names.bridge_stream(region)
+        for role in (*FUNCTIONS, *BRIDGE_FUNCTIONS):
             yield "Lambda function", names.function(role)
             yield "CloudWatch log group", names.log_group(role)
-        for role in QUEUES:
+        for role in (*QUEUES, *BRIDGE_QUEUES):
             yield "SQS queue", names.queue(role)
         for role in ROLES:
             yield "IAM role", names.role(role)
+        yield "IAM user", names.courier_user(region)
         yield "IAM policy", names.application_policy
-        for purpose in (*RULES, f"to-{region}"):
+        for purpose in (*RULES, *BRIDGE_RULES, f"to-{region}"):
             yield "EventBridge rule", names.rule(purpose)
     names = Names(name, region="", account="")
     for table in tables:

@@ -47,12 +47,14 @@ def tie_break(patch: Patch) -> None:
 def compressed_moves_go_home_alone(patch: Patch) -> None:
     """An observer must see through the compression, and schedules must have such moves."""
 
-    def route(*arguments: Any) -> Addressed | None:
-        addressed = original(*arguments)
-        if addressed is None or addressed.mutation.operation is not Operation.MOVE:
-            return addressed
-        large = len(json.dumps(addressed.mutation.image)) > LIMITS.chunk_bytes_max
-        return replace(addressed, destination=EVERYWHERE) if large else addressed
+    def route(*arguments: Any) -> list[Addressed]:
+        return [
+            replace(item, destination=EVERYWHERE)
+            if item.mutation.operation is Operation.MOVE
+            and len(json.dumps(item.mutation.image)) > LIMITS.chunk_bytes_max
+            else item
+            for item in original(*arguments)
+        ]
 
     original = route_write
     patch.setattr(listener_module, "route_write", route)
@@ -178,14 +180,14 @@ def local_delete(patch: Patch) -> None:
 def fail_closed(patch: Patch) -> None:
     """An item of an unknown authority is not global."""
 
-    def home_of(self: Policy, image: Image, table: TablePolicy) -> str | None:
+    def authority_of(self: Policy, image: Image, table: TablePolicy) -> str | None:
         try:
             return original(self, image, table)
         except UnknownAuthorityError:
             return None
 
-    original = Policy.home_of
-    patch.setattr(Policy, "home_of", home_of)
+    original = Policy.authority_of
+    patch.setattr(Policy, "authority_of", authority_of)
 
 
 def claim_check_authority(patch: Patch) -> None:

@@ -39,10 +39,7 @@ STRATEGIES = (
     "attribute or dotted path -> redact, remove, hash, {strategy: mask, keep: domain | {first: N} | {last: N}}, "
     "{strategy: generalize, to: year | month} or {strategy: generalize, bucket: N}"
 )
-REGIONS = (
-    "two or more different Regions of the partition aws, such as eu-west-1; other partitions (China, GovCloud) come "
-    "later"
-)
+REGIONS = "two or more different Regions of the partitions aws and aws-cn, such as eu-west-1 and cn-north-1"
 NAME = (
     "the prefix of every resource, 2 to 24 characters: lower-case letters, digits and hyphens, a letter first and no "
     "hyphen last"
@@ -57,7 +54,9 @@ AUTHORITIES = "authority (1 to 64 letters, digits, hyphens, underscores and dots
 KEEP = "domain (of an e-mail address), {first: N} or {last: N} characters, N above 0"
 TO_OR_BUCKET = "either to: year | month (a date), or bucket: a whole number above 0 (a number)"
 TABLES = "one or more tables: name (letters, digits, hyphens, underscores and dots) -> mapping"
-DEPLOYMENT_KEYS = "name, regions, authorities, tables, backend, encryption, log_retention_days, tags"
+DEPLOYMENT_KEYS = (
+    "name, regions, authorities, tables, bridges, alarm_topic, backend, encryption, log_retention_days, tags"
+)
 RETENTION = (
     "1 | 3 | 5 | 7 | 14 | 30 | 60 | 90 | 120 | 150 | 180 | 365 | 400 | 545 | 731 | 1096 | 1827 | 2192 | 2557 | 2922 | "
     "3288 | 3653"
@@ -86,7 +85,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("name", True, "can't be true", NAME),
     ("name", "default", "is the name of the event bus that AWS makes in each Region", "any other name"),
     ("regions", ["eu-west-1"], "can't have 1 entries", REGIONS),
-    ("regions/0", "cn-north-1", "can't be 'cn-north-1'", REGIONS),
+    ("regions/0", "cn-esat-1", "can't be 'cn-esat-1'", REGIONS),
     ("regions/0", "us-gov-west-1", "can't be 'us-gov-west-1'", REGIONS),
     ("regions/0", "us-esat-1", "can't be 'us-esat-1'", REGIONS),
     ("regions/0", "us-east-1a", "can't be 'us-east-1a'", REGIONS),
@@ -252,7 +251,7 @@ BAD_ELSEWHERE: list[tuple[str, Any, str, str]] = [
         "backend",
         {"kind": "s3", "bucket": "state", "region": "Ireland"},
         "backend.region: can't be 'Ireland'",
-        "a Region of the partition aws, such as eu-west-1",
+        "a Region of the partitions aws and aws-cn, such as eu-west-1",
     ),
     ("backend", {"kind": "cloud"}, "backend.organization: is missing", "the organization's name"),
     ("tags", {"team": 7}, "tags.team: can't be 7", "at most 40 AWS tags: key -> value, both strings"),

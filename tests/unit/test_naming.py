@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domicile.naming import FUNCTIONS, QUEUES, ROLES, Names, all_names, name_problems
+from domicile.naming import BRIDGE_FUNCTIONS, BRIDGE_QUEUES, FUNCTIONS, QUEUES, ROLES, Names, all_names, name_problems
 
 MUMBAI = Names("shopease", "ap-south-1", "111122223333")
 LONGEST_REGION = "ap-northeast-1"
@@ -34,7 +34,8 @@ def test_arns() -> None:
     assert MUMBAI.rule_arn("inbox") == "arn:aws:events:ap-south-1:111122223333:rule/shopease/shopease-inbox"
     assert MUMBAI.queue_arn("inbox") == "arn:aws:sqs:ap-south-1:111122223333:shopease-inbox"
     assert MUMBAI.role_arn("router") == "arn:aws:iam::111122223333:role/shopease-router-ap-south-1"
-    assert MUMBAI.secret_arn_pattern == "arn:aws:secretsmanager:ap-south-1:111122223333:secret:shopease/hash-key-??????"
+    pattern = MUMBAI.secret_arn_pattern(MUMBAI.hash_secret)
+    assert pattern == "arn:aws:secretsmanager:ap-south-1:111122223333:secret:shopease/hash-key-??????"
 
 
 def test_a_sibling_has_the_same_names_but_for_its_roles() -> None:
@@ -63,7 +64,10 @@ def test_a_name_beyond_a_limit_is_told_with_the_limit() -> None:
         (f"the IAM role {name}-listener-eu-west-1 has 67 characters", "1 to 64"),
         (f"the IAM role {name}-replicator-eu-west-1 has 69 characters", "1 to 64"),
         (f"the IAM role {name}-anonymizer-eu-west-1 has 69 characters", "1 to 64"),
+        (f"the IAM role {name}-courier-eu-west-1 has 66 characters", "1 to 64"),
+        (f"the IAM role {name}-gateway-eu-west-1 has 66 characters", "1 to 64"),
         (f"the IAM role {name}-router-eu-west-1 has 65 characters", "1 to 64"),
+        (f"the IAM user {name}-courier-eu-west-1 has 66 characters", "1 to 64"),
     ]
 
 
@@ -77,6 +81,7 @@ def test_characters_that_aws_refuses_are_told() -> None:
 def test_every_name_is_checked() -> None:
     checked = {name for _, name in all_names("shopease", ["ap-south-1"], ["orders"])}
     names = {MUMBAI.table("orders"), MUMBAI.ledger("orders"), MUMBAI.bus, MUMBAI.hash_secret, MUMBAI.key_alias}
+    names |= {MUMBAI.courier_secret, MUMBAI.courier_user("ap-south-1"), MUMBAI.bridge_stream("ap-south-1")}
     names |= {
         MUMBAI.stack,
         MUMBAI.application_policy,
@@ -84,6 +89,7 @@ def test_every_name_is_checked() -> None:
         MUMBAI.rule("inbox"),
         MUMBAI.rule("receipts"),
     }
-    names |= {MUMBAI.function(role) for role in FUNCTIONS} | {MUMBAI.log_group(role) for role in FUNCTIONS}
-    names |= {MUMBAI.queue(role) for role in QUEUES} | {MUMBAI.role(role) for role in ROLES}
+    functions, queues = (*FUNCTIONS, *BRIDGE_FUNCTIONS), (*QUEUES, *BRIDGE_QUEUES)
+    names |= {MUMBAI.function(role) for role in functions} | {MUMBAI.log_group(role) for role in functions}
+    names |= {MUMBAI.queue(role) for role in queues} | {MUMBAI.role(role) for role in ROLES}
     assert names <= checked

@@ -264,19 +264,21 @@ def requests(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 def coalesce(
-    addressed: Sequence[Addressed], partly_replicated: Collection[str] = ()
+    addressed: Sequence[tuple[int, Addressed]], partly_replicated: Collection[str] = ()
 ) -> list[tuple[Addressed, tuple[int, ...]]]:
     """Keep the greatest version of each key, with the positions of all changes that it stands for.
 
     Every version reaches every Region in the end, so one that was overtaken before it left need not travel. In the
-    tables ``partly_replicated`` the later one may not reach a Region that the earlier must, so all of theirs travel.
+    tables ``partly_replicated`` the later one may not reach a Region that the earlier must: there it stands only for
+    those that do the same for the same Regions.
     """
-    last: dict[tuple[str, str, int], tuple[Addressed, tuple[int, ...]]] = {}
-    for position, item in enumerate(addressed):
-        table = item.mutation.table
-        identity = (table, _dumps(item.mutation.key), position if table in partly_replicated else 0)
+    last: dict[tuple[object, ...], tuple[Addressed, tuple[int, ...]]] = {}
+    for position, item in addressed:
+        mutation = item.mutation
+        reach = (item.destination, mutation.operation) if mutation.table in partly_replicated else None
+        identity = (mutation.table, _dumps(mutation.key), reach)
         kept, positions = last.get(identity, (item, ()))
-        winner = item if item.mutation.version >= kept.mutation.version else kept
+        winner = item if mutation.version >= kept.mutation.version else kept
         last[identity] = (winner, (*positions, position))
     return list(last.values())
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from domicile.core.events import CHANGES, EVERYWHERE, FINISHED, SOURCE, Operation
+from domicile.core.partitions import partition_of
 
 Pattern = dict[str, Any]
 """An event pattern as JSON has it: each leaf is a list of literals and of ``anything-but`` and ``exists``."""
@@ -17,16 +18,26 @@ _ABSENT = [{"exists": False}]
 _WRITE = ["INSERT", "MODIFY"]
 
 
-def rule_patterns(region: str, siblings: Sequence[str]) -> dict[str, Pattern]:
+def rule_patterns(region: str, siblings: Sequence[str], gateways: Sequence[str] = ()) -> dict[str, Pattern]:
     """Return the pattern of each rule on a Region's bus, by the rule's purpose.
 
     ``to-<sibling>`` passes what leaves for that sibling, ``inbox`` the siblings' changes, and ``receipts`` the answers
     to this Region's moves: a ``put`` is answered for whoever watches the bus, and no rule delivers that.
+
+    Between the ``gateways`` lies the border of a partition, which no rule crosses. What leaves for beyond goes to this
+    side's gateway, whose rule ``outbox`` passes it; there, what has come from beyond goes on to the siblings.
     """
     here, elsewhere = [region], [{"anything-but": [region]}]
-    outgoing = {
-        f"to-{sibling}": {"detail": {"emitter": here, "destination": [sibling, *EVERYWHERE]}} for sibling in siblings
-    }
+    own = partition_of(region)
+    beyond = [sibling for sibling in siblings if gateways and partition_of(sibling) != own]
+    near = [sibling for sibling in siblings if sibling not in beyond]
+    emitters = [*here, *beyond] if region in gateways else here
+    outgoing: dict[str, Pattern] = {}
+    for sibling in near:
+        through = beyond if sibling in gateways else []
+        outgoing[f"to-{sibling}"] = {"detail": {"emitter": emitters, "destination": [sibling, *EVERYWHERE, *through]}}
+    if region in gateways:
+        outgoing["outbox"] = {"detail": {"emitter": [*here, *near], "destination": beyond}}
     changes = {"emitter": elsewhere, "destination": [region, *EVERYWHERE]}
     moved = {"emitter": elsewhere, "destination": here, "operation": [Operation.MOVE.value]}
     incoming = {

@@ -6,12 +6,13 @@ the functions. It fails closed: a document that is wrong anywhere is refused who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from domicile.core.control import Value
 from domicile.core.errors import PolicyInvalidError, UnknownAuthorityError, UnknownTableError
+from domicile.core.partitions import partition_of
 
 FORMAT = 1
 
@@ -55,12 +56,22 @@ class TablePolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bridge:
+    """What crosses between two gateway Regions' partitions besides moves towards their home, deletes and receipts."""
+
+    between: tuple[str, str]
+    global_items: bool
+    stubs: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """One version of the whole policy."""
 
     regions: tuple[str, ...]
     authorities: Mapping[str, str]
     tables: Mapping[str, TablePolicy]
+    bridges: tuple[Bridge, ...] = ()
 
     def table(self, name: str) -> TablePolicy:
         """Return a table's policy; :class:`UnknownTableError` where this policy is older than the table."""
@@ -69,8 +80,8 @@ class Policy:
         except KeyError:
             raise UnknownTableError("the policy does not name the table") from None
 
-    def home_of(self, image: Mapping[str, Value], table: TablePolicy) -> str | None:
-        """Return the item's home Region, or None for a global item.
+    def authority_of(self, image: Mapping[str, Value], table: TablePolicy) -> str | None:
+        """Return the item's authority, or None for a global item.
 
         Only an item without the attribute is global: an authority that is not a string, is empty, or is not in the
         map raises :class:`UnknownAuthorityError`.
@@ -78,15 +89,37 @@ class Policy:
         value = image.get(table.authority_attribute)
         if value is None:
             return None
-        home = self.authorities.get(value["S"]) if isinstance(value.get("S"), str) else None
-        if home is None:
+        authority = value.get("S")
+        if not isinstance(authority, str) or authority not in self.authorities:
             raise UnknownAuthorityError("the map has no Region for the item's authority")
-        return home
+        return authority
+
+    def home_of(self, image: Mapping[str, Value], table: TablePolicy) -> str | None:
+        """Return the item's home Region, or None for a global item, by the same rule."""
+        authority = self.authority_of(image, table)
+        return None if authority is None else self.authorities[authority]
+
+    def tells(self, teller: str, region: str, authority: str | None) -> bool:
+        """Whether one Region may tell another of an item: of a global one whole, of a localized one by its stub."""
+        if partition_of(teller) == partition_of(region):
+            return True
+        ends = {partition_of(teller), partition_of(region)}
+        for bridge in self.bridges:
+            if set(map(partition_of, bridge.between)) == ends:
+                return bridge.global_items if authority is None else authority in bridge.stubs
+        return False
+
+    def told(self, authority: str | None, origin: str) -> tuple[str, ...]:
+        """Return the Regions, other than its origin, that are told of a version, by its home if it has one."""
+        home = None if authority is None else self.authorities[authority]
+        teller = home or origin
+        told = (r for r in self.regions if r == home or self.tells(teller, r, authority))
+        return tuple(sorted(set(told) - {origin}))
 
     @classmethod
     def parse(cls, document: Any) -> Policy:
         """Read the document, or raise :class:`PolicyInvalidError` that names the key at fault."""
-        root = _mapping(document, "policy", {"format", "regions", "authorities", "tables"})
+        root = _mapping(document, "policy", {"format", "regions", "authorities", "tables", "bridges"})
         if root.get("format") != FORMAT:
             raise PolicyInvalidError(f"policy.format: must be {FORMAT}")
         regions = root.get("regions")
@@ -101,6 +134,7 @@ class Policy:
             regions=tuple(regions),
             authorities=dict(authorities),
             tables={name: _table(name, value) for name, value in tables.items()},
+            bridges=_bridges(root.get("bridges", []), regions),
         )
 
 
@@ -118,6 +152,24 @@ def _text(parent: dict[str, Any], key: str, path: str) -> str:
     if not isinstance(value, str) or not value:
         raise PolicyInvalidError(f"{path}.{key}: must be a string that is not empty")
     return value
+
+
+def _bridges(value: Any, regions: Sequence[str]) -> tuple[Bridge, ...]:
+    if not isinstance(value, list):
+        raise PolicyInvalidError("policy.bridges: must be a list")
+    return tuple(_bridge(bridge, f"policy.bridges.{n}", regions) for n, bridge in enumerate(value))
+
+
+def _bridge(value: Any, path: str, regions: Sequence[str]) -> Bridge:
+    bridge = _mapping(value, path, {"between", "global_items", "stubs"})
+    between, stubs = bridge.get("between"), bridge.get("stubs")
+    if not isinstance(between, list) or len(between) != 2 or not all(region in regions for region in between):  # noqa: PLR2004
+        raise PolicyInvalidError(f"{path}.between: must be two of policy.regions")
+    if not isinstance(bridge.get("global_items"), bool):
+        raise PolicyInvalidError(f"{path}.global_items: must be true or false")
+    if not isinstance(stubs, list) or not all(isinstance(authority, str) for authority in stubs):
+        raise PolicyInvalidError(f"{path}.stubs: must be a list of authorities")
+    return Bridge(between=(between[0], between[1]), global_items=bridge["global_items"], stubs=frozenset(stubs))
 
 
 _TABLE_KEYS = {

@@ -9,17 +9,19 @@
 4. A record of a stub is the replication's own, unless the whole control attribute is the same before and after: then an
    application wrote on a stub.
 5. A global item goes to all Regions whole; a localized item to its home whole, and from its home to all as a stub.
+6. Beyond a partition's border "all" are those that the bridge lets be told. One that is not told of a version, and was
+   told of the one that it replaced, gets a delete with its version instead: what it holds must not outlive it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from domicile.core.change import Change
 from domicile.core.control import Control, Image, without
-from domicile.core.errors import RecordInvalidError
+from domicile.core.errors import RecordInvalidError, UnknownAuthorityError
 from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation
 from domicile.core.policy import Policy, TablePolicy
 from domicile.core.version import Version, of_plain_write
@@ -129,27 +131,26 @@ def is_forced(change: Change, version: Version) -> bool:
     return version.ms > change.at_ms
 
 
-def route_delete(change: Change, version: Version, region: str) -> Addressed:
-    """Return the delete that goes to every Region."""
-    return Addressed(
-        EVERYWHERE,
-        Mutation(operation=Operation.DELETE, table=change.table, key=change.key, version=version, origin=region),
-    )
+def route_delete(change: Change, version: Version, region: str, policy: Policy) -> Addressed:
+    """Return the delete that goes to every Region, whatever a bridge lets pass."""
+    return _delete(change, version, region, _others(policy, policy.regions, region))
 
 
 def route_write(
     change: Change, version: Version, region: str, policy: Policy, stub_of: Callable[[Image], Image]
-) -> Addressed | None:
-    """Return what of a write goes where, by rule 5; ``stub_of`` anonymizes an image before it leaves its home.
+) -> list[Addressed]:
+    """Return what of a write goes where, by rules 5 and 6; ``stub_of`` anonymizes an image before it leaves its home.
 
-    None: nothing leaves, because the home keeps the only copy (``directory: origin``).
+    Nothing leaves where the home keeps the only copy (``directory: origin``).
     """
     table = policy.table(change.table)
     image = without(change.new or {}, table.control_attribute)
-    home = policy.home_of(image, table)
+    authority = policy.authority_of(image, table)
+    home = None if authority is None else policy.authorities[authority]
+    told = policy.told(authority, region)
 
-    def mutation(operation: Operation, image: Image) -> Mutation:
-        return Mutation(
+    def addressed(destination: tuple[str, ...], operation: Operation, image: Image) -> Addressed:
+        mutation = Mutation(
             operation=operation,
             table=change.table,
             key=change.key,
@@ -158,9 +159,38 @@ def route_write(
             home=home,
             image=image,
         )
+        return Addressed(destination, mutation)
 
+    outgoing: list[Addressed] = []
     if home is None:
-        return Addressed(EVERYWHERE, mutation(Operation.PUT, image))
-    if home != region:
-        return Addressed((home,), mutation(Operation.MOVE, image))
-    return Addressed(EVERYWHERE, mutation(Operation.STUB, stub_of(image))) if table.stubs_everywhere else None
+        outgoing.append(addressed(_others(policy, told, region), Operation.PUT, image))
+    elif home != region:
+        outgoing.append(addressed((home,), Operation.MOVE, image))
+    elif table.stubs_everywhere:
+        outgoing.append(addressed(_others(policy, told, region), Operation.STUB, stub_of(image)))
+    if table.stubs_everywhere and (untold := _untold(change, policy, table, region, told)):
+        outgoing.append(_delete(change, version, region, untold))
+    return [item for item in outgoing if item.destination]
+
+
+def _others(policy: Policy, regions: Iterable[str], region: str) -> tuple[str, ...]:
+    """Return a destination: by name where a bridge must see who is meant."""
+    return tuple(sorted(set(regions) - {region})) if policy.bridges else EVERYWHERE
+
+
+def _delete(change: Change, version: Version, region: str, destination: tuple[str, ...]) -> Addressed:
+    mutation = Mutation(operation=Operation.DELETE, table=change.table, key=change.key, version=version, origin=region)
+    return Addressed(destination, mutation)
+
+
+def _untold(change: Change, policy: Policy, table: TablePolicy, region: str, told: Collection[str]) -> tuple[str, ...]:
+    """Return the Regions that were told of what a write replaced, and are not told of the write."""
+    if change.old is None or not policy.bridges:
+        return ()
+    try:
+        old = Control.of(change.old, table.control_attribute)
+        authority = policy.authority_of(change.old, table)
+    except (RecordInvalidError, UnknownAuthorityError):
+        return ()  # it never left
+    before = policy.told(authority, old.origin if old else region)
+    return tuple(sorted(set(before) - set(told) - {region}))

@@ -43,7 +43,7 @@ class _Work:
     """What one record came to."""
 
     report: Report = field(default_factory=Report)
-    outgoing: Addressed | None = None
+    outgoing: list[Addressed] = field(default_factory=list)
 
 
 class Listener:
@@ -65,7 +65,7 @@ class Listener:
         for done in self._world.each(lambda positions: self._in_order(records, positions), by_key.values()):
             work.update(done)
         report = Report().add(work[position].report for position in sorted(work))
-        self._publish(records, {p: w.outgoing for p, w in sorted(work.items()) if w.outgoing is not None}, report)
+        self._publish(records, [(p, item) for p, w in sorted(work.items()) for item in w.outgoing], report)
         return report
 
     def _in_order(self, records: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> dict[int, _Work]:
@@ -97,25 +97,25 @@ class Listener:
 
     def _one(
         self, record: Mapping[str, Any], change: Change, later: Sequence[Mapping[str, Any]], report: Report
-    ) -> Addressed | None:
+    ) -> list[Addressed]:
         policy = self._world.policy.get()
         table = policy.table(change.table)
         region = self._world.region
         verdict = classify(change, table, region)
         if verdict.kind is Kind.SKIP:
             report.counts[Count.SKIPPED] += 1
-            return None
+            return []
         if verdict.kind is Kind.STUB_WRITE:
             self._stub_write(record, change, table, report)
-            return None
+            return []
         version = self._version(change, verdict, table)
         if verdict.kind is Kind.EXPIRY and verdict.old is not None:
             # Not the removal's version: this Region may have yet to receive one between the two, which must come.
             self._applier.delete(table, change.key, verdict.old.version.tombstone(), region)
-            return None
+            return []
         if verdict.kind is Kind.DELETE:
             self._applier.delete(table, change.key, version, region)
-            return route_delete(change, version, region)
+            return [route_delete(change, version, region, policy)]
         outgoing = route_write(change, version, region, policy, self._stub_of(table, report))
         if verdict.kind is Kind.PLAIN:
             self._apply_locally(change, version, policy, later)
@@ -237,18 +237,19 @@ class Listener:
                 return
         raise TransientError("the stub kept changing while it was anonymized")
 
-    def _publish(self, records: Sequence[Mapping[str, Any]], outgoing: dict[int, Addressed], report: Report) -> None:
+    def _publish(
+        self, records: Sequence[Mapping[str, Any]], outgoing: list[tuple[int, Addressed]], report: Report
+    ) -> None:
         if not outgoing:
             return
-        positions = list(outgoing)
         policy = self._world.policy.get()
-        partly = {name for name, table in policy.tables.items() if not table.stubs_everywhere}
-        merged = coalesce(list(outgoing.values()), partly)
+        partly = {name for name, table in policy.tables.items() if policy.bridges or not table.stubs_everywhere}
+        merged = coalesce(outgoing, partly)
         authority_of = {name: table.authority_attribute for name, table in policy.tables.items()}
         entries = pack_mutations([item for item, _ in merged], self._world.region, authority_of, self._world.limits)
         for entry in self._world.publisher.publish(entries):
             for source in (source for member in entry.members for source in merged[member][1]):
-                report.add([self._refused(records[positions[source]])])
+                report.add([self._refused(records[source])])
 
     def _refused(self, record: Mapping[str, Any]) -> Report:
         if self._is_old(Change.parse(record)):

@@ -177,8 +177,12 @@ class Replicator:
 
     def _to_others(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
         """Address a change to the Regions that are neither this home nor the origin, where these are told at all."""
-        others = tuple(sorted(set(policy.regions) - {self._world.region, mutation.origin}))
-        return Addressed(others, mutation) if others and table.stubs_everywhere else None
+        here = self._world.region
+        others = set(policy.regions) - {here, mutation.origin}
+        if policy.bridges and mutation.operation is not Operation.DELETE:
+            authority = policy.authority_of(mutation.image or {}, table)
+            others = {region for region in others if policy.tells(here, region, authority)}
+        return Addressed(tuple(sorted(others)), mutation) if others and table.stubs_everywhere else None
 
     def _publish(self, message_ids: Sequence[str], entries: Sequence[Entry], report: Report) -> None:
         for entry in self._world.publisher.publish(entries) if entries else ():

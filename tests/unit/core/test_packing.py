@@ -290,25 +290,33 @@ def versioned(name: str, ms: int, operation: Operation = Operation.PUT) -> Addre
 
 def test_several_changes_of_one_key_become_the_greatest() -> None:
     a1, b1, a3, a2 = versioned("a", 1), versioned("b", 1), versioned("a", 3, Operation.DELETE), versioned("a", 2)
-    assert coalesce([a1, b1, a3, a2]) == [(a3, (0, 2, 3)), (b1, (1,))]
+    assert coalesce(list(enumerate([a1, b1, a3, a2]))) == [(a3, (0, 2, 3)), (b1, (1,))]
 
 
 def test_where_an_older_change_goes_further_than_a_newer_both_travel() -> None:
     """With ``directory: origin`` a Region may hold an item as it was when it was global."""
     older, newer = versioned("a", 1), versioned("a", 2)
-    assert coalesce([older, newer], {TABLE}) == [(older, (0,)), (newer, (1,))]
-    assert coalesce([older, newer], {"another"}) == [(newer, (0, 1))]
+    moved = Addressed((HOME,), newer.mutation)
+    assert coalesce([(0, older), (1, moved)], {TABLE}) == [(older, (0,)), (moved, (1,))]
+    assert coalesce([(0, older), (1, moved)], {"another"}) == [(moved, (0, 1))]
+    assert coalesce([(0, older), (1, newer)], {TABLE}) == [(newer, (0, 1))]
+
+
+def test_what_one_change_says_to_some_regions_and_to_others_is_kept_apart() -> None:
+    whole, gone = versioned("a", 1), versioned("a", 1, Operation.DELETE)
+    whole, gone = Addressed((HOME,), whole.mutation), Addressed(("cn-north-1",), gone.mutation)
+    assert coalesce([(0, whole), (0, gone)], {TABLE}) == [(whole, (0,)), (gone, (0,))]
 
 
 def test_the_same_key_in_two_tables_is_two_items() -> None:
     one = versioned("a", 1)
     other = Addressed(EVERYWHERE, Mutation(**{**one.mutation.__dict__, "table": "shop-customers"}))
-    assert [positions for _, positions in coalesce([one, other])] == [(0,), (1,)]
+    assert [positions for _, positions in coalesce([(0, one), (1, other)])] == [(0,), (1,)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5)), max_size=10))
 def test_coalescing_keeps_one_change_a_key_and_forgets_no_position(changes: list[tuple[str, int]]) -> None:
-    merged = coalesce([versioned(name, ms) for name, ms in changes])
+    merged = coalesce([(position, versioned(name, ms)) for position, (name, ms) in enumerate(changes)])
     assert sorted(position for _, positions in merged for position in positions) == list(range(len(changes)))
     greatest = {name: max(ms for other, ms in changes if other == name) for name, _ in changes}
     assert {item.mutation.key["pk"]["S"]: item.mutation.version.ms for item, _ in merged} == greatest
