@@ -20,11 +20,12 @@ from uuid import uuid4
 import boto3
 from botocore.config import Config
 
-from domicile.local.account import ACCESS_KEY, SECRET_KEY
+from domicile.core.partitions import WORLD, partition_of
+from domicile.local.account import ACCOUNTS, SECRET_KEY
 
 HERE, THERE, ELSEWHERE = "us-east-1", "ap-south-1", "eu-west-1"
+BEIJING = "cn-north-1"
 T = TypeVar("T")
-_ROLE = f"arn:aws:iam::{ACCESS_KEY}:role/any"
 
 
 def free_port() -> int:
@@ -43,9 +44,10 @@ def eventually(read: Callable[[], T], accept: Callable[[T], object] = bool, with
     return value
 
 
-def start_server(state: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a server and return when it answers."""
-    command = [sys.executable, "-m", "domicile.local.server", "--port", str(port), "--state", str(state)]
+def start_server(state: Path, port: int, partition: str = WORLD, **environment: str) -> subprocess.Popen[bytes]:
+    """Start the server of a partition and return when it answers."""
+    command = [sys.executable, "-m", "domicile.local.server", "--partition", partition]
+    command += ["--port", str(port), "--state", str(state)]
     server = subprocess.Popen(  # noqa: S603
         command, env={**os.environ, **environment}, start_new_session=True
     )
@@ -65,21 +67,33 @@ def _answers(port: int) -> bool:
 
 
 class Plane:
-    """Access to a server: clients, its own paths, and resources with names of their own."""
+    """Access to a server: clients, its own paths, and resources with names of their own.
 
-    def __init__(self, port: int) -> None:
+    What names no Region is in ``here``.
+    """
+
+    def __init__(self, port: int, here: str = HERE) -> None:
         self.port = port
+        self.here = here
+        self.partition = partition_of(here)
+        self.account = ACCOUNTS[self.partition]
+        self.endpoint = f"http://127.0.0.1:{port}"
 
-    def client(self, service: Any, region: str = HERE) -> Any:
-        """Return a client that does not retry: a test sees each answer."""
+    def client(self, service: Any, region: str | None = None, key: str | None = None, secret: str = SECRET_KEY) -> Any:
+        """Return a client that does not retry: a test sees each answer. It has the account's key, or another one."""
         return boto3.client(
             service,
-            region_name=region,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
+            region_name=region or self.here,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=key or self.account,
+            aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": 1}),
         )
+
+    def arn(self, service: str, resource: str, region: str | None = None) -> str:
+        """Return the ARN of a resource of this partition."""
+        place = "" if service == "iam" else region or self.here
+        return f"arn:{self.partition}:{service}:{place}:{self.account}:{resource}"
 
     def own(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Call one of the plane's own paths and return status and answer."""
@@ -88,13 +102,13 @@ class Plane:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
-    def queue(self, region: str = HERE, **attributes: str) -> tuple[str, str]:
+    def queue(self, region: str | None = None, **attributes: str) -> tuple[str, str]:
         """Return URL and ARN of a new queue."""
         name = f"q-{uuid4()}"
         url = self.client("sqs", region).create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return url, f"arn:aws:sqs:{region}:{ACCESS_KEY}:{name}"
+        return url, self.arn("sqs", name, region)
 
-    def receive(self, url: str, region: str = HERE) -> list[dict[str, Any]]:
+    def receive(self, url: str, region: str | None = None) -> list[dict[str, Any]]:
         """Take what is in a queue (at most ten messages) out of it."""
         sqs = self.client("sqs", region)
         messages: list[dict[str, Any]] = sqs.receive_message(
@@ -124,7 +138,7 @@ class Plane:
         for key in keys:
             self.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": key}})
 
-    def function(self, source: str, region: str = HERE, **settings: Any) -> str:
+    def function(self, source: str, region: str | None = None, **settings: Any) -> str:
         """Return the name of a new function whose module is ``source`` and whose handler is ``handler``."""
         name, code = f"f-{uuid4()}", io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
@@ -132,12 +146,19 @@ class Plane:
         self.client("lambda", region).create_function(
             FunctionName=name,
             Runtime="python3.13",
-            Role=_ROLE,
+            Role=self.arn("iam", "role/any"),
             Handler="code.handler",
             Code={"ZipFile": code.getvalue()},
             **{"Timeout": 10, **settings},
         )
         return name
+
+    def stream(self, shards: int = 1) -> tuple[str, str]:
+        """Return name and ARN of a new Kinesis stream."""
+        kinesis, name = self.client("kinesis"), f"s-{uuid4()}"
+        kinesis.create_stream(StreamName=name, ShardCount=shards)
+        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+        return name, self.arn("kinesis", f"stream/{name}")
 
     def map(self, function: str, source_arn: str, **settings: Any) -> str:
         """Map a stream (from its beginning) or a queue to a function and return the mapping's id."""
@@ -161,7 +182,7 @@ class Plane:
             return []
         return [json.loads(event["message"]) for event in events if event["message"].startswith(("[", "{", '"'))]
 
-    def rule(self, target_arn: str, region: str = HERE, bus: str = "default", **target: Any) -> str:
+    def rule(self, target_arn: str, region: str | None = None, bus: str = "default", **target: Any) -> str:
         """Route events of a source of its own to the target, and return the source."""
         name = f"r-{uuid4()}"
         self.route({"source": [name]}, target_arn, region, bus, name, **target)
@@ -171,7 +192,7 @@ class Plane:
         self,
         pattern: dict[str, Any],
         target_arn: str,
-        region: str = HERE,
+        region: str | None = None,
         bus: str = "default",
         name: str = "all",
         **target: Any,
@@ -179,11 +200,11 @@ class Plane:
         """Put a rule with one target on a bus."""
         events = self.client("events", region)
         events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
-        role = {"RoleArn": _ROLE} if ":event-bus/" in target_arn else {}
+        role = {"RoleArn": self.arn("iam", "role/any")} if ":event-bus/" in target_arn else {}
         targets = [{"Id": "t", "Arn": target_arn, **role, **target}]
         events.put_targets(Rule=name, EventBusName=bus, Targets=targets)
 
-    def put_event(self, source: str, detail: str = "{}", bus: str = "default", region: str = HERE) -> Any:
+    def put_event(self, source: str, detail: str = "{}", bus: str = "default", region: str | None = None) -> Any:
         """Put one event and return its result entry."""
         entry = {"Source": source, "DetailType": "test", "Detail": detail, "EventBusName": bus}
         return self.client("events", region).put_events(Entries=[entry])["Entries"][0]

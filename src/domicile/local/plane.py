@@ -12,11 +12,11 @@ from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack.app import app
 from ministack.core import lambda_runtime
 
 from domicile.local.account import client_environment
 from domicile.local.adaptations import (
+    access_keys,
     bus_policy,
     invocations,
     put_events,
@@ -64,6 +64,6 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
         # First the sandboxes: a request that waits for one would hold up the end.
         await asyncio.to_thread(lambda_runtime.reset)
 
-    served: Any = gateway(app, faults, time_to_live.expire)
+    served: Any = gateway(access_keys.install(), faults, time_to_live.expire)
     await serve(served, config, shutdown_trigger=stop)
     lambda_runtime.reset()
