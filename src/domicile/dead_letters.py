@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 HOLD_S = 60
-ROLES = ("inbox-dlq", "receipts-dlq", "bus-dlq", "stream-dlq")
-_MOVABLE = ("inbox-dlq", "receipts-dlq")
+_ROLES = ("inbox-dlq", "receipts-dlq", "bus-dlq", "stream-dlq")
+_GATEWAY_ROLES = ("outbox-dlq",)
+_MOVABLE = ("inbox-dlq", "receipts-dlq", "outbox-dlq")
 LOST_HERE = (
     "its messages only name records of the stream (shard and sequence numbers), so there is nothing to hand back; "
     "see docs/runbooks/quarantine.md"
 )
 
 
+def dead_letter_roles(*, gateway: bool) -> tuple[str, ...]:
+    """Return the roles of the dead-letter queues of a Region, which may be the gateway of a bridge."""
+    return (*_ROLES, *_GATEWAY_ROLES) if gateway else _ROLES
+
+
 class DeadLetters(RegionQueues):
     """The dead-letter queues of one Region, over clients of that Region."""
 
-    def __init__(self, names: Names, sqs: SQSClient, events: EventBridgeClient) -> None:
+    def __init__(self, names: Names, sqs: SQSClient, events: EventBridgeClient, *, gateway: bool = False) -> None:
         super().__init__(names, sqs)
         self._events = events
+        self.roles = dead_letter_roles(gateway=gateway)
 
     def count(self, role: str) -> int:
         """Return about how many messages a queue holds."""

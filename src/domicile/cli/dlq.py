@@ -91,9 +91,7 @@ def redrive(
 
 
 def _counts(dead_letters: dict[str, DeadLetters]) -> dict[tuple[str, str], int]:
-    from domicile.dead_letters import ROLES
-
-    counts = {(name, role): queues.count(role) for name, queues in dead_letters.items() for role in ROLES}
+    counts = {(name, role): queues.count(role) for name, queues in dead_letters.items() for role in queues.roles}
     return {place: count for place, count in counts.items() if count}
 
 
@@ -108,6 +106,7 @@ def _open(file: Path, region: str | None, profiles: list[str] | None) -> dict[st
             Names(deployment.name, name, account=""),
             accounts.client("sqs", name),
             accounts.client("events", name),
+            gateway=deployment.bridge_of(name) is not None,
         )
         for name in regions
     }
