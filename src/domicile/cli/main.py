@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from domicile.cli import demo, deployment, dlq, local, project, quarantine, secrets, simulate, status
+from domicile.cli import demo, deployment, dlq, load, local, project, quarantine, secrets, simulate, status
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -44,6 +44,7 @@ app.command()(project.synth)
 app.command()(project.build)
 app.command()(demo.demo)
 app.command()(simulate.simulate)
+app.command()(load.load)
 app.command()(status.status)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
