@@ -164,7 +164,7 @@ class Plane:
         """Map a stream (from its beginning) or a queue to a function and return the mapping's id."""
         start = {} if ":sqs:" in source_arn else {"StartingPosition": "TRIM_HORIZON"}
         mapping = self.client("lambda").create_event_source_mapping(
-            FunctionName=function, EventSourceArn=source_arn, **start, **settings
+            FunctionName=function, EventSourceArn=source_arn, **{**start, **settings}
         )
         return str(mapping["UUID"])
 

@@ -74,7 +74,9 @@ def faults_add(
     latency_ms: Annotated[int | None, typer.Option(help="Wait before the call, in milliseconds.")] = None,
     probability: Annotated[float | None, typer.Option(help="Of each call, above 0 to 1; always without it.")] = None,
     times: Annotated[int | None, typer.Option(help="How many calls; without end without it.")] = None,
-    partial: Annotated[bool | None, typer.Option("--partial", help="Refuse single entries of PutEvents.")] = None,
+    partial: Annotated[
+        bool | None, typer.Option("--partial", help="Refuse single entries of PutEvents or PutRecords.")
+    ] = None,
 ) -> None:
     """Add a rule, for API calls and for deliveries inside the local AWS, and print it for each partition."""
     from domicile.local import api

@@ -26,6 +26,8 @@ REST_OPERATIONS = {
     },
     "lambda": {"Invoke": r"/2015-03-31/functions/[^/]+/invocations"},
 }
+# The operations whose entries can be refused one by one.
+_BATCHES = ("PutEvents", "PutRecords")
 # Set while an API call is served: the gateway has asked for it, and what the call does at once is part of it.
 asked_at_the_door: contextvars.ContextVar[bool] = contextvars.ContextVar("asked_at_the_door", default=False)
 
@@ -40,10 +42,11 @@ class FaultRule(BaseModel, extra="forbid"):
     """Calls of ``service`` (of one ``operation``, in one ``region``, or all) get an error, a wait, or both.
 
     ``code`` and ``status`` follow from each other where one is not given. ``times`` is how many calls the rule takes
-    (None: no end). ``partial``: PutEvents succeeds, and each of its entries is a call of its own that can be refused.
+    (None: no end). ``partial``: PutEvents or PutRecords succeeds, and each of its entries is a call of its own that can
+    be refused.
     """
 
-    service: Literal["appconfigdata", "dynamodb", "events", "kms", "lambda", "secretsmanager", "sqs"]
+    service: Literal["appconfigdata", "dynamodb", "events", "kinesis", "kms", "lambda", "secretsmanager", "sqs"]
     operation: str | None = None
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
     code: Annotated[str, Field(pattern=r"^[A-Za-z]+$")] | None = None
@@ -59,8 +62,9 @@ class FaultRule(BaseModel, extra="forbid"):
             raise ValueError(f"operation: {self.service} has no {self.operation}; accepted: {', '.join(accepted)}")
         if self.code is None and self.status is None and not self.latency_ms:
             raise ValueError("the rule has no effect: give a code, a status or latency_ms")
-        if self.partial and (self.operation != "PutEvents" or self.code is None or self.latency_ms):
-            raise ValueError("partial: only the entries of PutEvents are answered one by one, with a code and no wait")
+        if self.partial and (self.operation not in _BATCHES or self.code is None or self.latency_ms):
+            batches = " and ".join(_BATCHES)
+            raise ValueError(f"partial: only the entries of {batches} are answered one by one, with a code and no wait")
         if self.status is None and self.code is not None:
             self.status = _STATUS_BY_CODE.get(self.code, 400)
         elif self.code is None and self.status is not None:

@@ -20,6 +20,7 @@ from domicile.local.adaptations import (
     bus_policy,
     invocations,
     put_events,
+    put_records,
     queue_messages,
     redrive,
     rollouts,
@@ -48,6 +49,7 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
     rollouts.install()
     rule_targets.install(loop, faults)
     put_events.install(faults)
+    put_records.install(faults)
     bus_policy.install()
     time_to_live.install(loop)
 

@@ -1,4 +1,4 @@
-"""Event source mappings of DynamoDB streams.
+"""Event source mappings of DynamoDB streams and of Kinesis streams.
 
 AWS: each mapping reads each shard on its own. Records that no filter pattern matches are done at once. A batch is
 what arrives within the window, up to the batch size and 6 MB. When the function reports failed items
@@ -7,11 +7,12 @@ whole, the batch is sent again, in two halves if the mapping says so (BisectBatc
 retry). A batch that has used up its retries, or is too old, is described to the on-failure destination and left behind.
 
 MiniStack 1.5.33: one thread reads all mappings and runs their functions, so that a slow function holds up every other
-mapping; reported item failures count as done, which loses records; bisecting, retries and the window are ignored; the
-filter language is a subset with errors (``exists`` below an absent parent, ``$or``, ``anything-but``).
+mapping; reported item failures count as done, which loses records; bisecting, retries and the window are ignored, and
+a failing batch of Kinesis comes again for ever; the filter language is a subset with errors (``exists`` below an
+absent parent, ``$or``, ``anything-but``).
 
-Here each mapping has a thread while it is enabled, and the filters use EventBridge's matcher, which is the same
-language. MiniStack's stream has one shard. The waits between retries are shorter than on AWS.
+Here each mapping has a thread for each shard while it is enabled, and the filters use EventBridge's matcher, which is
+the same language. The on-failure destination is a queue. The waits between retries are shorter than on AWS.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ import json
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
-from ministack.services import dynamodb, eventbridge, lambda_svc
+from ministack.services import eventbridge, lambda_svc
 
-from domicile.local.adaptations import expect_function, expect_value
+from domicile.local.adaptations import expect_function, expect_value, queue_messages, shards
+from domicile.local.adaptations.shards import Placed, Shard
 
 _PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
 _RETRY_FIRST_S = 0.2
@@ -37,57 +40,51 @@ _IDLE_S = 1.0
 
 log = logging.getLogger("domicile.local")
 
-# A stream record and its position in the stream.
-_Placed = tuple[int, dict[str, Any]]
-
 
 def install() -> None:
-    """Let MiniStack's poller wake a thread per mapping instead of reading the streams itself."""
+    """Let MiniStack's poller wake a thread per mapping and shard instead of reading the streams itself."""
+    shards.expect()
     expect_function(lambda_svc, "_poll_dynamodb_streams")
+    expect_function(lambda_svc, "_poll_kinesis")
     expect_function(lambda_svc, "_iter_all_esms")
     expect_function(lambda_svc, "_get_func_record_for_qualifier", "name", "qualifier")
     expect_function(lambda_svc, "_execute_function", "func", "event")
-    expect_function(
-        lambda_svc, "_send_ddb_stream_failure_record", "esm", "func_rec", "batch", "stream_arn", "result", "condition"
-    )
     expect_value(lambda_svc, "_esms")
-    expect_value(lambda_svc, "_dynamodb_stream_positions")
-    expect_function(dynamodb, "stream_start_position", "table_name", "account_id", "region")
-    expect_function(dynamodb, "stream_records_since", "table_name", "position", "limit", "account_id", "region")
     expect_function(eventbridge, "_compiled_pattern", "pattern_str")
     expect_function(eventbridge, "_matches_detail", "detail", "pattern")
-    readers: dict[str, _Reader] = {}
+    readers: dict[tuple[str, str], _Reader] = {}
 
     def poll() -> bool:
         woken = False
         for account, region, mapping in lambda_svc._iter_all_esms():
-            if not mapping["Enabled"] or ":dynamodb:" not in mapping["EventSourceArn"]:
+            if not mapping["Enabled"]:
                 continue
-            reader = readers.get(mapping["UUID"])
-            if reader is None or not reader.is_alive():
-                reader = readers[mapping["UUID"]] = _Reader(account, region, mapping)
-                reader.start()
-            woken = reader.wake() or woken
+            for shard in shards.shards(account, region, mapping):
+                key = mapping["UUID"], shard.shard_id
+                reader = readers.get(key)
+                if reader is None or not reader.is_alive():
+                    reader = readers[key] = _Reader(account, region, mapping, shard)
+                    reader.start()
+                woken = reader.wake() or woken
         return woken
 
     lambda_svc._poll_dynamodb_streams = poll
+    lambda_svc._poll_kinesis = lambda: False
 
 
 class _Reader(threading.Thread):
-    """Reads the stream of one mapping until the mapping is deleted or disabled."""
+    """Reads a shard for one mapping until the mapping is deleted or disabled."""
 
-    def __init__(self, account: str, region: str, mapping: dict[str, Any]) -> None:
-        super().__init__(name=f"stream-{mapping['UUID']}", daemon=True)
+    def __init__(self, account: str, region: str, mapping: dict[str, Any], shard: Shard) -> None:
+        super().__init__(name=f"{mapping['UUID']}-{shard.shard_id}", daemon=True)
         self._scope = (account, region)
         self._mapping = mapping
-        self._table = parse_arn(mapping["EventSourceArn"]).resource.split("/")[1]
+        self._shard = shard
         self._woken = threading.Event()
 
     def wake(self) -> bool:
-        """Look at the stream now; return whether that was news."""
-        if self._woken.is_set() or not dynamodb.stream_records_since(
-            self._table, self._position, 1, account_id=self._scope[0], region=self._scope[1]
-        ):
+        """Look at the shard now; return whether that was news."""
+        if self._woken.is_set() or not self._shard.read(1):
             return False
         self._woken.set()
         return True
@@ -110,21 +107,15 @@ class _Reader(threading.Thread):
     def _active(self) -> bool:
         return lambda_svc._esms.get_scoped(*self._scope, self._mapping["UUID"]) is not None and self._mapping["Enabled"]
 
-    @property
-    def _position(self) -> int:
-        position: int = lambda_svc._dynamodb_stream_positions.get_scoped(*self._scope, self._mapping["UUID"], 0)
-        return position
-
     def _done_before(self, position: int) -> None:
         if self._active:
-            lambda_svc._dynamodb_stream_positions[self._mapping["UUID"]] = position
+            self._shard.move(position)
 
-    def _read(self) -> list[_Placed]:
+    def _read(self) -> list[Placed]:
         """Return the next records in their places, as many as one invocation takes."""
         size, deadline = self._mapping["BatchSize"], None
         while True:
-            position = max(self._position, dynamodb.stream_start_position(self._table))
-            records = dynamodb.stream_records_since(self._table, position, size)
+            records = self._shard.read(size)
             window_s = self._mapping["MaximumBatchingWindowInSeconds"]
             if not records or len(records) == size or not window_s:
                 break
@@ -133,11 +124,11 @@ class _Reader(threading.Thread):
             if remaining_s <= 0 or not self._woken.wait(remaining_s):
                 break
             self._woken.clear()
-        sizes = itertools.accumulate(len(json.dumps(record)) for record in records)
+        sizes = itertools.accumulate(len(json.dumps(record)) for _, record in records)
         count = sum(total <= _PAYLOAD_LIMIT_BYTES for total in sizes)
-        return list(enumerate(records[: max(count, 1)], position))
+        return records[: max(count, 1)]
 
-    def _deliver(self, batch: list[_Placed]) -> None:
+    def _deliver(self, batch: list[Placed]) -> None:
         end = batch[-1][0] + 1
         pending = [([placed for placed in batch if self._passes(placed[1])], 0)]
         while pending and self._active:
@@ -158,7 +149,7 @@ class _Reader(threading.Thread):
                 middle = len(records) // 2
                 pending[:0] = [(records[:middle], retries), (records[middle:], retries)]
             elif condition := self._exhausted(records, retries):
-                self._give_up(records, result, condition)
+                self._give_up(records, result, condition, retries + 1)
                 continue
             else:
                 retries += 1
@@ -169,8 +160,9 @@ class _Reader(threading.Thread):
 
     def _passes(self, record: dict[str, Any]) -> bool:
         filters = (self._mapping.get("FilterCriteria") or {}).get("Filters") or []
+        document = self._shard.document(record)
         return not filters or any(
-            eventbridge._matches_detail(record, alternative)
+            eventbridge._matches_detail(document, alternative)
             for pattern in filters
             for alternative in eventbridge._compiled_pattern(pattern["Pattern"]) or ()
         )
@@ -181,14 +173,14 @@ class _Reader(threading.Thread):
         )
         return {**record, "config": {**config, "FunctionArn": self._mapping["FunctionArn"]}}
 
-    def _invoke(self, records: Sequence[_Placed]) -> dict[str, Any]:
+    def _invoke(self, records: Sequence[Placed]) -> dict[str, Any]:
         result: dict[str, Any] = lambda_svc._execute_function(
             self._function(), {"Records": [record for _, record in records]}
         )
         self._mapping["LastProcessingResult"] = "PROBLEM: Function call failed" if result.get("error") else "OK"
         return result
 
-    def _first_failed(self, records: Sequence[_Placed], result: dict[str, Any]) -> int | None:
+    def _first_failed(self, records: Sequence[Placed], result: dict[str, Any]) -> int | None:
         """Return the index of the first record that is not done; an identifier that is none fails the whole batch."""
         if result.get("error"):
             return 0
@@ -196,12 +188,12 @@ class _Reader(threading.Thread):
         if "ReportBatchItemFailures" not in self._mapping["FunctionResponseTypes"] or not isinstance(body, dict):
             return None
         reported = [failure.get("itemIdentifier") for failure in body.get("batchItemFailures") or ()]
-        numbers = [record["dynamodb"]["SequenceNumber"] for _, record in records]
+        numbers = [self._shard.number(record) for _, record in records]
         return min((numbers.index(number) if number in numbers else 0 for number in reported), default=None)
 
-    def _exhausted(self, records: Sequence[_Placed], retries: int) -> str | None:
+    def _exhausted(self, records: Sequence[Placed], retries: int) -> str | None:
         age_s_max = self._mapping.get("MaximumRecordAgeInSeconds") or -1
-        oldest = min(record["dynamodb"]["ApproximateCreationDateTime"] for _, record in records)
+        oldest = min(self._shard.arrived(record) for _, record in records)
         if 0 < age_s_max < time.time() - oldest:
             return "MaxRecordAgeExceeded"
         retries_max = self._mapping.get("MaximumRetryAttempts")
@@ -209,7 +201,42 @@ class _Reader(threading.Thread):
             return "RetryAttemptsExhausted"
         return None
 
-    def _give_up(self, records: Sequence[_Placed], result: dict[str, Any], condition: str) -> None:
-        batch = [record for _, record in records]
-        stream = self._mapping["EventSourceArn"]
-        lambda_svc._send_ddb_stream_failure_record(self._mapping, self._function(), batch, stream, result, condition)
+    def _give_up(self, records: Sequence[Placed], result: dict[str, Any], condition: str, invocations: int) -> None:
+        """Describe a batch, without its records, to the on-failure destination."""
+        queue = ((self._mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+        log.warning("mapping %s: %s, %s", self._mapping["UUID"], condition, queue or "dropped")
+        if not queue:
+            return
+        first, last = records[0][1], records[-1][1]
+        description = {
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": self._mapping["FunctionArn"],
+                "condition": condition,
+                "approximateInvokeCount": invocations,
+            },
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": self._function()["config"]["Version"],
+                "functionError": result.get("function_error"),
+            },
+            "version": "1.0",
+            "timestamp": _moment(time.time()),
+            self._shard.batch_info: {
+                "shardId": self._shard.shard_id,
+                "startSequenceNumber": self._shard.number(first),
+                "endSequenceNumber": self._shard.number(last),
+                "approximateArrivalOfFirstRecord": _moment(self._shard.arrived(first)),
+                "approximateArrivalOfLastRecord": _moment(self._shard.arrived(last)),
+                "batchSize": len(records),
+                "streamArn": self._mapping["EventSourceArn"],
+            },
+        }
+        try:
+            queue_messages.send(queue, json.dumps(description))
+        except queue_messages.UndeliverableError as refused:
+            log.warning("the on-failure destination of mapping %s: %s", self._mapping["UUID"], refused)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
