@@ -17,6 +17,15 @@ from domicile.deployment import Deployment
 from domicile.naming import Names
 
 _DOMICILE, _SQS, _KINESIS = "Domicile", "AWS/SQS", "AWS/Kinesis"
+# Which function measures or counts it: Powertools gives every metric the dimension `service`.
+_FUNCTION_OF = {
+    "ReplicationLatency": "replicator",
+    "Sent": "courier",
+    "SentBytes": "courier",
+    "Received": "gateway",
+    "ReceivedBytes": "gateway",
+    "BridgeLag": "gateway",
+}
 _PERCENTILES = ("p50", "p99", "Maximum")
 
 
@@ -236,12 +245,12 @@ def _behind(deployment: Deployment, gateway: str) -> list[str]:
 
 
 def _durations(name: str, region: str, origin: str) -> list[Metric]:
-    dimensions = (("region", region), ("origin", origin))
+    dimensions = (("region", region), ("origin", origin), ("service", _FUNCTION_OF[name]))
     return [Metric(_DOMICILE, name, dimensions, statistic) for statistic in _PERCENTILES]
 
 
 def _count(name: str, region: str) -> Metric:
-    return Metric(_DOMICILE, name, (("region", region),), "Sum")
+    return Metric(_DOMICILE, name, (("region", region), ("service", _FUNCTION_OF[name])), "Sum")
 
 
 def _age(names: Names, role: str) -> Metric:

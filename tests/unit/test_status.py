@@ -68,13 +68,15 @@ def numbers(
 
 
 def durations(name: str, region: str, origin: str, *values: float) -> dict[Metric, float]:
-    dimensions = (("region", region), ("origin", origin))
+    service = {"ReplicationLatency": "replicator", "BridgeLag": "gateway"}[name]
+    dimensions = (("region", region), ("origin", origin), ("service", service))
     statistics = zip(("p50", "p99", "Maximum"), values, strict=True)
     return {Metric("Domicile", name, dimensions, statistic): value for statistic, value in statistics}
 
 
 def counted(name: str, region: str) -> Metric:
-    return Metric("Domicile", name, (("region", region),), "Sum")
+    service = "courier" if name.startswith("Sent") else "gateway"
+    return Metric("Domicile", name, (("region", region), ("service", service)), "Sum")
 
 
 def age_of(queue: str) -> Metric:
