@@ -9,13 +9,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from domicile.aws.batch import StreamBatch
+from domicile.pipeline.listener import Listener
 
 logger = Logger()
 
 
 @cache
 def _batch() -> StreamBatch:
-    return StreamBatch(os.environ)
+    return StreamBatch(os.environ, Listener)
 
 
 @logger.inject_lambda_context(log_event=False)  # whatever the environment says: an event holds attribute values

@@ -6,6 +6,7 @@ whoever mends a deployment need not see personal data.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from domicile.aws.quarantine import join
 from domicile.core.control import Control
 from domicile.core.errors import RecordInvalidError
 from domicile.core.events import CHANGES, SOURCE, repack_mutation, unpack_mutations, unpack_receipts
+from domicile.core.parcels import Parcel
 from domicile.core.version import Version
 from domicile.naming import Names
 from domicile.queues import BATCH_MAX, RegionQueues
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 HOLD_S = 600
 """How long the messages that were taken stay hidden from others: time to read a plan, and to act on it."""
-_QUEUES = {"replicator": "inbox", "anonymizer": "receipts"}
+_QUEUES = {"replicator": "inbox", "anonymizer": "receipts", "courier": "outbox"}
+_INVOKED = ("listener", "gateway")  # the steps that a stream feeds
 _USELESS = {
     "stub_write": "it would be quarantined again; repeat the write in the item's home Region, then discard this",
     "version_in_future": "it would be quarantined again; delete the item there, write it again, then discard this",
@@ -119,7 +122,7 @@ class Quarantine(RegionQueues):
         if kept.useless is not None:
             return kept.useless
         with self._reported("the record was not handed back, and is kept"):
-            problem = self._invoke_listener(kept.record) if kept.step == "listener" else self._send(kept)
+            problem = self._invoke(kept) if kept.step in _INVOKED else self._send(kept)
         if problem is None:
             self.discard(kept)
         return problem
@@ -130,16 +133,16 @@ class Quarantine(RegionQueues):
             for receipt in kept.receipts:
                 self._sqs.delete_message(QueueUrl=self._url("quarantine"), ReceiptHandle=receipt)
 
-    def _invoke_listener(self, record: Any) -> str | None:
+    def _invoke(self, kept: Kept) -> str | None:
         answer = self._functions.invoke(
-            FunctionName=self._names.function("listener"),
+            FunctionName=self._names.function(kept.step),
             Qualifier="live",
-            Payload=json.dumps({"Records": [record]}).encode(),
+            Payload=json.dumps({"Records": [kept.record]}).encode(),
         )
         if "FunctionError" in answer:
-            return "the listener failed; see its log"
+            return f"the {kept.step} failed; see its log"
         failed = json.loads(answer["Payload"].read())["batchItemFailures"]
-        return "the listener could not handle it for now; try again later" if failed else None
+        return f"the {kept.step} could not handle it for now; try again later" if failed else None
 
     def _send(self, kept: Kept) -> str | None:
         queue = _QUEUES.get(kept.step)
@@ -244,6 +247,8 @@ def _read(record: Any, control_of: Mapping[str, str]) -> Iterator[_Subject]:
         images = [change[name] for name in ("NewImage", "OldImage") if name in change]
         yield _subject(table, change["Keys"], images, _version_in(images, control_of.get(table)))
         return
+    if isinstance(record, dict) and "kinesis" in record:
+        record = Parcel.of_data(base64.b64decode(record["kinesis"]["data"])).to_message()
     for member in _members(record):
         images = [member["image"]] if "image" in member else []
         yield _subject(member["table"], member["key"], images, _version(member.get("version")))

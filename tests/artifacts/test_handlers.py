@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from domicile.naming import FUNCTIONS
+from domicile.naming import BRIDGE_FUNCTIONS, FUNCTIONS
 from infra.artifacts import ROOT, SIZE_MAX, Artifact, build
 
+_ROLES = (*FUNCTIONS, *BRIDGE_FUNCTIONS)
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "six")
 _IMPORT = """
 import importlib, sys
@@ -47,11 +48,11 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_function_has_a_zip_below_the_limit(zips: dict[str, Artifact]) -> None:
-    assert set(zips) == set(FUNCTIONS)
+    assert set(zips) == set(_ROLES)
     assert all(artifact.size < SIZE_MAX for artifact in zips.values())
 
 
-@pytest.mark.parametrize("role", FUNCTIONS)
+@pytest.mark.parametrize("role", _ROLES)
 def test_a_handler_needs_its_zip_and_boto3_alone(
     dist: Path, runtime: Path, zips: dict[str, Artifact], tmp_path: Path, role: str
 ) -> None:
@@ -62,7 +63,7 @@ def test_a_handler_needs_its_zip_and_boto3_alone(
     assert process.returncode == 0, process.stderr
 
 
-@pytest.mark.parametrize("role", FUNCTIONS)
+@pytest.mark.parametrize("role", _ROLES)
 def test_a_zip_carries_one_function_and_nothing_of_the_command_line(
     dist: Path, zips: dict[str, Artifact], role: str
 ) -> None:

@@ -11,22 +11,21 @@ from domicile.aws.redelivery import SqsRedelivery
 from domicile.aws.settings import Settings
 from domicile.aws.telemetry import emit
 from domicile.aws.world import CONFIG, make_world
-from domicile.pipeline.batch import QueueStep, answer_queue, answer_stream
-from domicile.pipeline.listener import Listener
+from domicile.pipeline.batch import QueueStep, StreamStep, answer_queue, answer_stream
 from domicile.pipeline.ports import World
 from domicile.pipeline.report import Report
 
 
 class StreamBatch:
-    """The batches of a table's stream."""
+    """The batches of a stream, of a table or of Kinesis."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], step: Callable[[World], StreamStep]) -> None:
         self._settings = Settings.from_env(env)
-        self._listener = Listener(make_world(self._settings))
+        self._step = step(make_world(self._settings))
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Handle the records and name those that the stream must deliver again."""
-        return answer_stream(self._listener, records, self._emit)
+        return answer_stream(self._step, records, self._emit)
 
     def _emit(self, report: Report) -> None:
         emit(report, self._settings.region)

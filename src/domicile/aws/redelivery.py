@@ -31,8 +31,8 @@ class SqsRedelivery:
     def postpone(self, records: Sequence[Mapping[str, Any]], failed: Collection[str]) -> None:
         """Postpone the failed ones of a batch; where that fails they simply come back with the queue's timeout."""
         for record in records:
-            if record["messageId"] not in failed:
-                continue
+            if record["messageId"] not in failed or "receiptHandle" not in record:
+                continue  # handled, or brought by a caller who tries again by itself
             received = int(record["attributes"]["ApproximateReceiveCount"])
             try:
                 with translated("ChangeMessageVisibility"):

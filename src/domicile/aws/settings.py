@@ -7,7 +7,8 @@ variable's name is spelled twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
+from typing import Self
 
 _PREFIX = "DOMICILE_"
 
@@ -34,13 +35,37 @@ class Settings:
 
     def to_env(self) -> dict[str, str]:
         """Return the environment variables that carry these settings; Lambda itself sets ``AWS_REGION``."""
-        return {_PREFIX + f.name.upper(): getattr(self, f.name) for f in fields(self) if f.name != "region"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "region"}
+        return {_PREFIX + name.upper(): value for name, value in values.items() if value}
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Settings:
+    def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read the settings, or raise :class:`MissingSettingError` that names every variable that is not set."""
         names = {f.name: "AWS_REGION" if f.name == "region" else _PREFIX + f.name.upper() for f in fields(cls)}
-        missing = [variable for variable in names.values() if not env.get(variable)]
+        optional = {f.name for f in fields(cls) if f.default is not MISSING}
+        missing = [variable for name, variable in names.items() if name not in optional and not env.get(variable)]
         if missing:
             raise MissingSettingError(f"environment variables not set: {', '.join(missing)}")
-        return cls(**{field: env[variable] for field, variable in names.items()})
+        return cls(**{name: env[variable] for name, variable in names.items() if env.get(variable)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings(Settings):
+    """What the gateway must know besides: ``replicator`` is the name of that function, in every Region the same."""
+
+    replicator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourierSettings(Settings):
+    """What the courier must know besides: ``receiver`` is the gateway Region beyond, ``stream`` its staging stream.
+
+    ``secret`` is this Region's secret with the access key. ``endpoint`` is the URL of the stream's Kinesis, AWS's own
+    if it is empty, and ``proxy`` that of a proxy on the way, none if it is empty.
+    """
+
+    receiver: str
+    stream: str
+    secret: str
+    endpoint: str = ""
+    proxy: str = ""

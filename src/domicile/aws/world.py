@@ -1,21 +1,27 @@
-"""The ports of a function, made from its settings."""
+"""The ports of the functions, made from their settings."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
+from domicile.aws.doorstep import LambdaDoorstep
 from domicile.aws.hash_key import SecretsManagerHashKey
+from domicile.aws.link import AccessKey, CourierSecret, KinesisLink
 from domicile.aws.policy_source import AppConfigPolicySource
 from domicile.aws.publisher import EventBridgePublisher
 from domicile.aws.quarantine import SqsQuarantine
-from domicile.aws.settings import Settings
+from domicile.aws.settings import CourierSettings, GatewaySettings, Settings
 from domicile.aws.store import DynamoDbPeers, DynamoDbStore
 from domicile.pipeline.ports import World
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 THREADS = 16
 # A call that hangs must fail well inside the function's timeout, so that its batch is answered and not abandoned.
@@ -25,6 +31,10 @@ CONFIG = Config(
     max_pool_connections=THREADS,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
+# The link has its own retries. A request is a large one, on a way that may be slow and long.
+_LINK_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+# Longer than the replicator may take.
+_DOORSTEP_CONFIG = Config(connect_timeout=2, read_timeout=65, retries={"total_max_attempts": 1})
 
 
 def make_world(settings: Settings) -> World:
@@ -41,4 +51,31 @@ def make_world(settings: Settings) -> World:
         now_ms=lambda: time.time_ns() // 1_000_000,
         nonce=lambda: uuid.uuid4().hex[:16],
         each=ThreadPoolExecutor(THREADS).map,
+    )
+
+
+def make_link(settings: CourierSettings) -> KinesisLink:
+    """Return the courier's way to the stream beyond."""
+    session = boto3.Session(region_name=settings.region)
+    secret = CourierSecret(session.client("secretsmanager", config=CONFIG), settings.secret)
+    proxies = dict.fromkeys(("http", "https"), settings.proxy) if settings.proxy else {}
+
+    def client_of(key: AccessKey) -> KinesisClient:
+        return session.client(
+            "kinesis",
+            region_name=settings.receiver,
+            endpoint_url=settings.endpoint or None,
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            config=_LINK_CONFIG.merge(Config(proxies=proxies)),
+        )
+
+    return KinesisLink(secret.read, client_of, settings.stream)
+
+
+def make_doorstep(settings: GatewaySettings) -> LambdaDoorstep:
+    """Return the gateway's way to the replicators of its partition."""
+    session = boto3.Session(region_name=settings.region)
+    return LambdaDoorstep(
+        lambda region: session.client("lambda", region_name=region, config=_DOORSTEP_CONFIG), settings.replicator
     )

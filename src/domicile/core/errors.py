@@ -9,6 +9,7 @@
         ├── RecordInvalidError      a stream record, an event or a control attribute is malformed
         ├── UnknownAuthorityError   the policy maps the item's authority to no Region
         ├── VersionInFutureError    the version is further ahead of the record's time than any clock may be
+        ├── NotAllowedToCrossError  the bridge does not let the change leave the partition
         ├── ItemTooLargeError       with its control attribute the item is above DynamoDB's 400 KB
         └── PatienceExhaustedError  transient failures went on until the stream is about to forget the record
 
@@ -63,6 +64,12 @@ class VersionInFutureError(PermanentError):
     """One bad clock must not win for ever."""
 
     reason = "version_in_future"
+
+
+class NotAllowedToCrossError(PermanentError):
+    """The bridge does not let the change leave the partition, whatever rule brought it there."""
+
+    reason = "not_allowed_to_cross"
 
 
 class ItemTooLargeError(PermanentError):

@@ -209,6 +209,12 @@ def pack_mutations(
     return entries
 
 
+def travels_whole(mutation: Mutation, limits: Limits = LIMITS) -> bool:
+    """Whether a change fits into an event with its image, compressed if need be."""
+    fields = mutation.to_json()
+    return len(_dumps(fields).encode()) <= limits.chunk_bytes_max or len(_deflate(fields)) <= limits.packed_bytes_max
+
+
 def pack_receipts(receipts: Sequence[tuple[str, Receipt]], emitter: str, limits: Limits = LIMITS) -> list[Entry]:
     """Pack (origin, receipt) pairs into entries of one origin and one operation each."""
     entries: list[Entry] = []

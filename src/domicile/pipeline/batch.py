@@ -6,13 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from domicile.pipeline.inbox import Message
-from domicile.pipeline.listener import Listener
 from domicile.pipeline.report import Report
 
 DELAY_S_MAX = 900
 
 Emit = Callable[[Report], None]
 """Writes a report to logs and metrics."""
+
+
+class StreamStep(Protocol):
+    """A step that handles the records of a stream."""
+
+    def handle(self, records: Sequence[Mapping[str, Any]]) -> Report:
+        """Handle the records; ``Report.failed`` holds the sequence numbers of those to be delivered again."""
 
 
 class QueueStep(Protocol):
@@ -29,9 +35,9 @@ class Redelivery(Protocol):
         """Postpone those records of a batch whose message ids are in ``failed``."""
 
 
-def answer_stream(listener: Listener, records: Sequence[Mapping[str, Any]], emit: Emit) -> dict[str, Any]:
+def answer_stream(step: StreamStep, records: Sequence[Mapping[str, Any]], emit: Emit) -> dict[str, Any]:
     """Handle a stream's records and name those that the stream must deliver again."""
-    report = listener.handle(records)
+    report = step.handle(records)
     emit(report)
     return _response(report.failed)
 

@@ -17,9 +17,16 @@ class Message:
     body: str
 
 
-def detail_of(message: Message) -> Any:
-    """Return the event's detail, or raise :class:`RecordInvalidError`."""
+def event_of(message: Message) -> Any:
+    """Return the event, an object with a detail, or raise :class:`RecordInvalidError`."""
     try:
-        return json.loads(message.body)["detail"]
+        event = json.loads(message.body)
+        event["detail"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordInvalidError(f"not an event ({type(error).__name__})") from None
+    return event
+
+
+def detail_of(message: Message) -> Any:
+    """Return the event's detail, or raise :class:`RecordInvalidError`."""
+    return event_of(message)["detail"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.core.control import Image
 from domicile.core.events import LIMITS, Entry, Limits
+from domicile.core.parcels import Record
 from domicile.core.policy import Policy
 from domicile.core.writes import Write, Written
 
@@ -37,6 +38,20 @@ class Publisher(Protocol):
 
     def publish(self, entries: Sequence[Entry]) -> list[Entry]:
         """Put the entries and return those that the bus did not take after its own retries."""
+
+
+class Link(Protocol):
+    """The staging stream of the other partition's gateway Region."""
+
+    def send(self, records: Sequence[Record]) -> Mapping[int, str]:
+        """Send the records; return by position why some were not taken after its own retries: an error's code."""
+
+
+class Doorstep(Protocol):
+    """The replicators of this partition's Regions, for what no event can carry."""
+
+    def deliver(self, region: str, message: str) -> None:
+        """Let a Region's replicator handle a message now; :class:`TransientError` where it could not."""
 
 
 class Quarantine(Protocol):

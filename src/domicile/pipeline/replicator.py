@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domicile.core.anonymize import anonymize
-from domicile.core.control import Control, without
-from domicile.core.errors import PermanentError, RecordInvalidError, TransientError
+from domicile.core.claims import redeem
+from domicile.core.control import Control
+from domicile.core.errors import PermanentError, RecordInvalidError
 from domicile.core.events import (
     Addressed,
     Entry,
@@ -133,10 +134,6 @@ class Replicator:
     def _redeem(self, mutation: Mutation, table: TablePolicy) -> Mutation | None:
         """Read the image that a claim check names where it was written; None where it was overtaken.
 
-        What is applied is what was read, with the version that was read. The image may be newer than that version: an
-        ordinary update leaves the version as it was until its own record is handled. So it may rest here only if its
-        authority is the one for which the claim check was sent here; whether this Region's policy says the same by now
-        does not matter. Another authority, a stub or an item that is being deleted: a later change is on its way.
         What an earlier delivery brought here is read here: its origin may be a stub by now, and the answer not be sent.
         """
         here = self._world.store.get(table.name, mutation.key)
@@ -145,26 +142,7 @@ class Replicator:
             return None
         arrived = control is not None and control.version == mutation.version
         image = here if arrived else self._world.peers.get(mutation.origin, table.name, mutation.key)
-        if image is None:
-            # A delete is on its way, or the version has expired, of which nobody tells: what is below it is outdated.
-            return Mutation(
-                operation=Operation.DELETE,
-                table=mutation.table,
-                key=mutation.key,
-                version=mutation.version.tombstone(),
-                origin=mutation.origin,
-            )
-        control = Control.of(image, table.control_attribute)
-        if control is None or control.version < mutation.version:
-            raise TransientError("the origin has not stamped the item yet")
-        if control.is_stub or control.deleting:
-            return None
-        image = without(image, table.control_attribute)
-        if image.get(table.authority_attribute) != mutation.authority:
-            return None
-        return replace(
-            mutation, version=control.version, origin=control.origin, image=image, claim=False, authority=None
-        )
+        return redeem(mutation, table, image)
 
     def _stub(self, mutation: Mutation, policy: Policy, table: TablePolicy, report: Report) -> Addressed | None:
         """Return a move's stub for the others; its origin makes its own."""

@@ -22,6 +22,11 @@ class Count(Enum):
     QUARANTINED = "Quarantined"
     HASH_KEY_MISSING = "HashKeyMissing"
     RETRIED = "Retried"
+    SENT = "Sent"
+    SENT_BYTES = "SentBytes"
+    RECEIVED = "Received"
+    RECEIVED_BYTES = "ReceivedBytes"
+    LINK_REFUSED = "LinkRefused"
 
 
 class Duration(Enum):
@@ -29,6 +34,7 @@ class Duration(Enum):
 
     REPLICATION_LATENCY = "ReplicationLatency"
     EXPOSURE_WINDOW = "ExposureWindow"
+    BRIDGE_LAG = "BridgeLag"
 
 
 @dataclass(frozen=True)

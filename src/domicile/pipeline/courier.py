@@ -1,0 +1,113 @@
+"""The courier: what the outbox holds for the other partition is written to the stream over there.
+
+It is the last step on this side, so it looks once more at whether a change may leave, by the image that it carries and
+by this Region's policy. The other side can't read a claim check's image here: the courier reads it, by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from domicile.core.claims import redeem
+from domicile.core.errors import NotAllowedToCrossError, PermanentError
+from domicile.core.events import Addressed, Operation, pack_mutations
+from domicile.core.parcels import Parcel, may_cross, parcels_of
+from domicile.core.partitions import partition_of
+from domicile.pipeline.guard import guarded, quarantine
+from domicile.pipeline.inbox import Message, event_of
+from domicile.pipeline.ports import Link, World
+from domicile.pipeline.report import Count, Report
+
+STEP = "courier"
+REFUSED = "refused"
+"""Why a link took nothing: its credentials or its permissions."""
+
+
+@dataclass
+class _Work:
+    """What one parcel came to: itself, as it may leave, and what this side's Regions are to get, by its emitter."""
+
+    message_id: str
+    report: Report = field(default_factory=Report)
+    parcel: Parcel | None = None
+    onward: tuple[tuple[str, Addressed], ...] = ()
+
+
+class Courier:
+    """Handles the outbox's messages, in any order and any number of times."""
+
+    def __init__(self, world: World, link: Link) -> None:
+        self._world = world
+        self._link = link
+
+    def handle(self, messages: Sequence[Message]) -> Report:
+        """Send what the messages hold; ``Report.failed`` has the ids of those to be delivered again."""
+        report = Report()
+        jobs: list[tuple[str, Parcel]] = []
+        for message in messages:
+            try:
+                jobs += [(message.id, parcel) for parcel in parcels_of(event_of(message), self._world.region)]
+            except PermanentError as error:
+                report.add([quarantine(self._world, STEP, message.id, message.body, error.reason)])
+        work = list(self._world.each(lambda job: self._guarded(*job), jobs))
+        report.add(done.report for done in work)
+        self._tell(work, report)
+        self._send([(done.message_id, done.parcel) for done in work if done.parcel is not None], report)
+        return report
+
+    def _guarded(self, message_id: str, parcel: Parcel) -> _Work:
+        work = _Work(message_id)
+
+        def action(report: Report) -> None:
+            if parcel.receipt is not None:  # it names a key and a version, and nothing else of the item
+                work.parcel = parcel
+            else:
+                self._one(parcel, work, report)
+
+        work.report = guarded(self._world, STEP, message_id, parcel.to_message(), action)
+        return work
+
+    def _one(self, parcel: Parcel, work: _Work, report: Report) -> None:
+        policy, region = self._world.policy.get(), self._world.region
+        sent = mutation = parcel.mutation
+        destination = parcel.destination
+        if sent.claim:
+            table = policy.table(sent.table)
+            redeemed = redeem(sent, table, self._world.peers.get(sent.origin, table.name, sent.key))
+            if redeemed is None:
+                report.counts[Count.STALE] += 1
+                return
+            mutation = redeemed
+            if mutation.operation is Operation.DELETE and sent.operation is Operation.MOVE and table.stubs_everywhere:
+                # Only the home was to be told of the version: nobody else would know that theirs is outdated.
+                others = sorted(set(policy.regions) - {sent.origin, region})
+                destination = tuple(other for other in others if partition_of(other) != partition_of(region))
+                near = tuple(other for other in others if other not in destination)
+                # No rule brings a Region what itself emits.
+                here = () if sent.origin == region else (region,)
+                work.onward = ((region, Addressed(near, mutation)), (sent.origin, Addressed(here, mutation)))
+        if not may_cross(mutation, destination, policy, region):
+            raise NotAllowedToCrossError(f"a {mutation.operation.value} may not leave {partition_of(region)}")
+        work.parcel = replace(parcel, fields=mutation.to_json(), destination=destination)
+
+    def _tell(self, work: Sequence[_Work], report: Report) -> None:
+        """Tell this side's Regions what the home would have told them."""
+        told = ((done.message_id, *onward) for done in work for onward in done.onward)
+        for message_id, emitter, addressed in told:
+            if addressed.destination:
+                entries = pack_mutations([addressed], emitter, {}, self._world.limits)
+                for _ in self._world.publisher.publish(entries):
+                    report.retry(message_id, "PutEvents")
+
+    def _send(self, parcels: Sequence[tuple[str, Parcel]], report: Report) -> None:
+        records = [parcel.to_record() for _, parcel in parcels]
+        refused = self._link.send(records) if records else {}
+        for position, record in enumerate(records):
+            if position not in refused:
+                report.counts[Count.SENT] += 1
+                report.counts[Count.SENT_BYTES] += record.bytes
+        for message_id in sorted({parcels[position][0] for position in refused}):
+            causes = {cause for position, cause in refused.items() if parcels[position][0] == message_id}
+            report.retry(message_id, min(causes))
+            report.counts[Count.LINK_REFUSED] += REFUSED in causes
