@@ -1,16 +1,18 @@
-"""Clients for the Regions of every partition: each partition has accounts and credentials of its own."""
+"""Clients for the Regions of every partition, each with credentials of its own, and what is said when a call fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import botocore.session
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
+from domicile.aws.failures import code_of
 from domicile.core.partitions import CHINA, WORLD, partition_of
-from domicile.errors import UserError
+from domicile.errors import OperationError, UserError
 
 PARTITIONS = (WORLD, CHINA)
 
@@ -43,6 +45,17 @@ class Accounts:
         """Return a client of a Region, with the credentials of its partition; ``options`` are boto3's."""
         make: Any = self._sessions[partition_of(region)].client
         return make(service, region_name=region, **options)
+
+
+@contextmanager
+def reported(region: str, what: str) -> Iterator[None]:
+    """Raise :class:`OperationError` for a service's error: the Region, ``what`` and the error's code alone."""
+    try:
+        yield
+    except ClientError as error:
+        raise OperationError(f"{region}: {what}: {code_of(error)}") from None
+    except BotoCoreError as error:
+        raise OperationError(f"{region}: {what}: {type(error).__name__}") from None
 
 
 def _session(partition: str, profile: str | None) -> boto3.Session:

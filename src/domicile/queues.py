@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from domicile.aws.failures import code_of
-from domicile.errors import OperationError
+from domicile.accounts import reported
 from domicile.naming import Names
 
 if TYPE_CHECKING:
@@ -42,12 +38,6 @@ class RegionQueues:
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages", [])
 
-    @contextmanager
-    def _reported(self, what: str) -> Iterator[None]:
+    def _reported(self, what: str) -> AbstractContextManager[None]:
         """Raise :class:`OperationError` for a service's error: the Region, ``what`` and the error's code alone."""
-        try:
-            yield
-        except ClientError as error:
-            raise OperationError(f"{self._names.region}: {what}: {code_of(error)}") from None
-        except BotoCoreError as error:
-            raise OperationError(f"{self._names.region}: {what}: {type(error).__name__}") from None
+        return reported(self._names.region, what)

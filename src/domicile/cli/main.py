@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from domicile.cli import demo, deployment, dlq, load, local, project, quarantine, secrets, simulate, status
+from domicile.cli import bridge, demo, deployment, dlq, load, local, project, quarantine, secrets, simulate, status
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -50,6 +50,7 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(bridge.app, name="bridge")
 
 
 def main() -> None:
