@@ -155,8 +155,8 @@ def _run(session: Session, rate: float, deadline: float, png: Path, *, as_json: 
     typer.echo(f"run {journal.settings.run}: {len(session.planned)} writes", err=True)
     try:
         measured, problem = session.run(rate, deadline, progress())
-    except OperationError as error:
-        raise OperationError(f"{error}; {again} goes on") from None
+    except (OperationError, KeyboardInterrupt) as error:
+        raise OperationError(f"{str(error) or 'interrupted'}; {again} goes on") from None
     chart.draw(png, journal.settings.run, session.planned, journal.history)
     if as_json:
         typer.echo(json.dumps({**asdict(measured), "chart": str(png)}))

@@ -61,7 +61,7 @@ class Session:
         """Write what is left at ``rate`` a second, wait until all Regions agree, and return what was measured.
 
         The error says what was not as it should be at the deadline. Raises :class:`OperationError` for a write that
-        failed, and if it is interrupted: what was done is in the journal.
+        failed. Then, and after an interruption, what was done is in the journal.
         """
         journal, problem, converged_s = self.journal, None, None
         with Watcher(self._reader, journal.seen) as watcher:
@@ -138,8 +138,6 @@ class Session:
                     done = len(journal.history.sessions[-1])
                     speed = done / (time.monotonic() - began_s)
                     step.update(f"{before + done} of {len(self.planned)} writes, {speed:.1f}/s")
-            except KeyboardInterrupt:
-                raise OperationError("interrupted") from None
             finally:
                 stop.set()
         for one in runs:
