@@ -12,7 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -28,11 +28,19 @@ BEIJING = "cn-north-1"
 T = TypeVar("T")
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(count: int = 1) -> int:
+    """Return the first of so many consecutive ports of 127.0.0.1 that nothing listens on."""
+    while True:
+        with ExitStack() as probes:
+            port = 0
+            try:
+                for n in range(count):
+                    probe = probes.enter_context(closing(socket.socket()))
+                    probe.bind(("127.0.0.1", port + n if n else 0))
+                    port = port or int(probe.getsockname()[1])
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def eventually(read: Callable[[], T], accept: Callable[[T], object] = bool, within_s: float = 10) -> T:

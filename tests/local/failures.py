@@ -23,7 +23,6 @@ from domicile import quarantine, queues
 from domicile.aws.wire import from_boto
 from domicile.core.control import Control, Image, without
 from domicile.local import api
-from domicile.local.account import client_environment
 from domicile.local.api import LocalAws
 from domicile.naming import Names
 from domicile.project import find_root
@@ -169,7 +168,7 @@ def operate(local: LocalAws, *arguments: str, code: int = 0) -> str:
     done = subprocess.run(  # noqa: S603
         [Path(sys.executable).with_name("domicile"), *arguments],
         cwd=find_root(Path(__file__).parent),
-        env={**os.environ, **client_environment(local.endpoint)},
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | local.environment,
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from domicile.core.partitions import CHINA
+from domicile.local.account import client_environment
 from domicile.local.adaptations import IncompatibleError, china
+from domicile.local.terraform import Stacks, find_terraform
+from domicile.progress import progress
+from domicile.project import find_root
 from tests.plane import BEIJING, Plane, eventually, free_port, start_server
 
 # Any ARN of a partition but aws-cn, wherever it stands in an answer.
@@ -91,6 +97,23 @@ def handler(event, context):
     event = {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
     answer = plane.invoke(plane.function(source), {**event, "region": BEIJING, "endpoint": beijing.endpoint})
     assert answer["Payload"] == [beijing.arn("iam", f"user/{user}"), plane.arn("iam", "root")]
+
+
+def test_terraform_sees_china(beijing: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = {
+        "provider": {"aws": {"region": BEIJING}},
+        "data": {"aws_partition": {"p": {}}, "aws_caller_identity": {"c": {}}},
+        "output": {
+            "seen": {"value": ["${data.aws_partition.p.partition}", "${data.aws_caller_identity.c.account_id}"]}
+        },
+    }
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(configuration))
+    bindings = {"stack": client_environment(beijing.endpoint, CHINA)}
+    root = find_root(Path.cwd())
+    Stacks.prepare(find_terraform(), tmp_path, tmp_path, root, bindings).apply(progress(io.StringIO()))
+    state = json.loads((tmp_path / "stack" / "terraform.tfstate").read_text())
+    assert state["outputs"]["seen"]["value"] == [CHINA, beijing.account]
 
 
 def test_a_ministack_that_is_loaded_already_cannot_become_chinas() -> None:

@@ -27,6 +27,7 @@ from domicile.core.partitions import WORLD, partition_of
 from domicile.deployment import Deployment
 from domicile.errors import UserError
 from domicile.local.account import ACCOUNTS, SECRET_KEY, client, client_environment, write_profiles
+from domicile.local.bridges import bind_bridges
 from domicile.local.canary import replicate_canaries
 from domicile.local.errors import LocalError
 from domicile.local.providers import cli_configuration
@@ -91,7 +92,9 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     ports = {partition: port + n for n, partition in enumerate(dict.fromkeys(map(partition_of, deployment.regions)))}
     _make_ready(state, ports.values())
     local_aws = _describe(deployment, ports, state)
-    environment = {"DOMICILE_FILE": str(deployment_file.resolve()), "CDKTF_OUTDIR": str(state.synthesized)}
+    endpoints = {partition: plane.endpoint for partition, plane in local_aws.planes.items()}
+    source = bind_bridges(deployment_file, endpoints, state.folder / "domicile.json")
+    environment = {"DOMICILE_FILE": str(source.resolve()), "CDKTF_OUTDIR": str(state.synthesized)}
     with progress.step("Build the functions' zips"):
         _run(root, state.logs / "build.log", {}, "-m", "infra.artifacts")
     with progress.step("Synthesize"):
