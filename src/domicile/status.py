@@ -22,6 +22,7 @@ _FUNCTION_OF = {
     "ReplicationLatency": "replicator",
     "Sent": "courier",
     "SentBytes": "courier",
+    "LinkRefused": "courier",
     "Received": "gateway",
     "ReceivedBytes": "gateway",
     "BridgeLag": "gateway",
@@ -107,8 +108,8 @@ class PairStatus:
 class DirectionStatus:
     """One direction of a bridge. What the sender says is None if it is unreachable, and likewise the receiver.
 
-    ``lag`` is the worst of all origins behind the sender. ``last_crossing`` is the beginning of the last minute, within
-    a day, in which something was received.
+    ``refused`` counts messages that credentials or permissions did not let across. ``lag`` is the worst of all origins
+    behind the sender. ``last_crossing`` is the beginning of the last minute, within a day, in which something came.
     """
 
     sender: str
@@ -117,6 +118,7 @@ class DirectionStatus:
     dead_letters: int | None
     sent: int | None
     sent_bytes: int | None
+    refused: int | None
     received: int | None
     received_bytes: int | None
     stream_age_ms: int | None
@@ -153,7 +155,7 @@ def metrics_over_window(deployment: Deployment, region: str) -> Iterator[Metric]
     if bridge := deployment.bridge_of(region):
         for origin in _behind(deployment, bridge.other_end(region)):
             yield from _durations("BridgeLag", region, origin)
-        for name in ("Sent", "SentBytes", "Received", "ReceivedBytes"):
+        for name in ("Sent", "SentBytes", "LinkRefused", "Received", "ReceivedBytes"):
             yield _count(name, region)
 
 
@@ -223,6 +225,7 @@ def _direction(
         dead_letters=sends.queues["outbox-dlq"].waiting if sends else None,
         sent=_sum("Sent", sender, sends),
         sent_bytes=_sum("SentBytes", sender, sends),
+        refused=_sum("LinkRefused", sender, sends),
         received=_sum("Received", receiver, receives),
         received_bytes=_sum("ReceivedBytes", receiver, receives),
         stream_age_ms=_recent(_stream_age(there, sender), receives, since),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -75,7 +76,7 @@ def durations(name: str, region: str, origin: str, *values: float) -> dict[Metri
 
 
 def counted(name: str, region: str) -> Metric:
-    service = "courier" if name.startswith("Sent") else "gateway"
+    service = "courier" if name.startswith(("Sent", "LinkRefused")) else "gateway"
     return Metric("Domicile", name, (("region", region), ("service", service)), "Sum")
 
 
@@ -111,7 +112,11 @@ def test_a_direction_of_a_bridge_is_made_of_what_both_gateways_say() -> None:
         BRIDGED,
         SINGAPORE,
         queues={"outbox": Queue(9, 1), "outbox-dlq": Queue(2, 0)},
-        over_window={counted("Sent", SINGAPORE): 50.0, counted("SentBytes", SINGAPORE): 9000.0},
+        over_window={
+            counted("Sent", SINGAPORE): 50.0,
+            counted("SentBytes", SINGAPORE): 9000.0,
+            counted("LinkRefused", SINGAPORE): 3.0,
+        },
         latest={age_of("shopease-outbox"): (AT, 30.0)},
     )
     stream = (("StreamName", "shopease-from-ap-southeast-1"),)
@@ -134,6 +139,7 @@ def test_a_direction_of_a_bridge_is_made_of_what_both_gateways_say() -> None:
     assert (there.sender, there.receiver) == (SINGAPORE, BEIJING)
     assert (there.outbox, there.dead_letters) == (Backlog(9, 1, 30), 2)
     assert (there.sent, there.sent_bytes, there.received, there.received_bytes) == (50, 9000, 40, 8000)
+    assert (there.refused, back.refused) == (3, 0)
     assert (there.stream_age_ms, there.lag) == (1500, Lag(200, 900, 2000)), "the worst of all origins"
     assert there.last_crossing == AT - timedelta(hours=3)
     assert (back.sender, back.receiver, back.sent, back.received) == (BEIJING, SINGAPORE, 0, 0)
@@ -265,6 +271,36 @@ def test_people_get_aligned_tables(run: Run) -> None:
         "eu-west-1       ap-southeast-1  no changes",
         "ap-southeast-1  eu-west-1       1.3 s       1.3 s  1.3 s",
     ]
+
+
+def test_a_bridge_is_shown_by_its_directions(run: Run) -> None:
+    bridged = FILE.replace(IRELAND, BEIJING) + f"bridges: [{{between: [{SINGAPORE}, {BEIJING}]}}]\n"
+    Path("domicile.yaml").write_text(bridged)
+    for region, roles in ((SINGAPORE, ["outbox", "outbox-dlq"]), (BEIJING, queues_of(BRIDGED, BEIJING))):
+        for role in roles:
+            client("sqs", region).create_queue(QueueName=f"shopease-{role}")
+    put(SINGAPORE, counted("Sent", SINGAPORE), 2, seconds_ago=30)
+    put(SINGAPORE, counted("SentBytes", SINGAPORE), 1500, seconds_ago=30)
+    put(BEIJING, counted("Received", BEIJING), 2, seconds_ago=7300)
+    code, out, _ = run("status")
+    idle = "0 waiting, 0 in flight, oldest unknown"
+    head, there, back = (re.split("  +", line) for line in out.splitlines()[-3:])
+    assert head == [
+        *("bridge from", "to", "outbox", "dead letters", "sent", "refused", "received"),
+        *("stream age", "lag p50", "p99", "max", "last crossing"),
+    ]
+    assert there == [SINGAPORE, BEIJING, idle, "0", "2, 1.5 KB", "0", "0, 0 B", "unknown", "no changes", "2 h ago"]
+    assert back == [BEIJING, SINGAPORE, idle, "0", "0, 0 B", "0", "0, 0 B", "unknown", "no changes", "none in a day"]
+    client("sqs", BEIJING).delete_queue(
+        QueueUrl=client("sqs", BEIJING).get_queue_url(QueueName="shopease-outbox")["QueueUrl"]
+    )
+    code, out, _ = run("status")
+    there, back = (re.split("  +", line) for line in out.splitlines()[-2:])
+    assert (code, there[2:], back[2:]) == (
+        1,
+        [idle, "0", "2, 1.5 KB", "0", *["unreachable"] * 4],
+        [*["unreachable"] * 4, "0, 0 B", "unknown", "no changes", "none in a day"],
+    )
 
 
 def test_machines_get_one_json_object(run: Run) -> None:

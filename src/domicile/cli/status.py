@@ -67,7 +67,7 @@ def _show(found: Status, *, as_json: bool) -> None:
         ),
     ]
     if found.bridges:
-        head = ["bridge from", "to", "outbox", "dead letters", "sent", "received"]
+        head = ["bridge from", "to", "outbox", "dead letters", "sent", "refused", "received"]
         head += ["stream age", "lag p50", "p99", "max", "last crossing"]
         tables.append((head, [_direction(one, found) for one in found.bridges]))
     for head, rows in tables:
@@ -93,6 +93,7 @@ def _direction(one: DirectionStatus, found: Status) -> list[str]:
         _backlog(one.outbox) if one.outbox else _UNREACHABLE,
         str(one.dead_letters) if sends else _UNREACHABLE,
         f"{one.sent}, {_bytes(one.sent_bytes)}" if sends else _UNREACHABLE,
+        str(one.refused) if sends else _UNREACHABLE,
         f"{one.received}, {_bytes(one.received_bytes)}" if receives else _UNREACHABLE,
         ("unknown" if one.stream_age_ms is None else _ms(one.stream_age_ms)) if receives else _UNREACHABLE,
         *_lag(one.lag, reached=receives),
