@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from domicile.load.plan import Settings
     from domicile.load.session import Session
 
+_PACKAGES = ("faker", "matplotlib")
+_RATE = 50.0
 _MIX = "put=70,update=20,delete=10"
 
 
@@ -52,11 +55,13 @@ def load(
     attribute domicile_load, and --remove deletes them.
     """
     from domicile.deployment import Deployment
-    from domicile.load import chart, journal
+    from domicile.load import journal
     from domicile.load.session import Session, fingerprint
 
+    if missing := [package for package in _PACKAGES if find_spec(package) is None]:
+        raise UserError(f"the package {missing[0]} is missing; accepted: domicile installed as domicile[load]")
     deployment, folder = Deployment.load(file), file.resolve().parent / ".domicile" / "load"
-    chart.check_installed()
+    clients = _clients(deployment, profiles)
     given = {"--table": table, "--region": regions, "--items": items, "--mix": mix, "--authorities": authorities}
     option, run = ("--resume", resume) if resume else ("--remove", remove)
     if resume and remove:
@@ -71,7 +76,7 @@ def load(
             mix=mix,
             authorities=authorities,
         )
-        opened = journal.create(folder, settings, rate or 50, fingerprint(deployment, settings.table))
+        opened = journal.create(folder, settings, rate or _RATE, fingerprint(deployment, settings.table))
     elif excess := [name for name, value in given.items() if value is not None]:
         raise UserError(
             f"{', '.join(excess)}: a run's own are kept with it; accepted beside {option}: --rate, --deadline"
@@ -79,7 +84,7 @@ def load(
     else:
         opened = journal.resume(folder, run, lambda name: fingerprint(deployment, name), option)
     with opened as kept:
-        session = Session(deployment, _clients(deployment, profiles), kept)
+        session = Session(deployment, clients, kept)
         if remove:
             deleted = session.remove(rate or kept.rate, deadline, progress())
             journal.path_of(folder, remove).unlink()

@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from domicile.errors import UserError
 from domicile.load.journal import History
 from domicile.load.plan import Operation
 from domicile.load.report import lags_by_pair, writes_per_second
 
 
-def check_installed() -> None:
-    """Raise :class:`UserError` if the package that draws is not installed."""
-    try:
-        import matplotlib.figure  # noqa: F401, PLC0415  # an extra, and slow to import
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"the package {error.name} is missing; accepted: domicile installed as domicile[load]"
-        ) from None
-
-
 def draw(path: Path, run: str, planned: Sequence[Operation], history: History) -> None:
     """Draw how many of the writes had arrived after how long, by Region pair, and the writes per second by Region."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415  # an extra, and slow to import
 
     figure = Figure(figsize=(10, 8), layout="constrained")
     lags, writes = figure.subplots(2)

@@ -15,7 +15,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from domicile.core.control import Image, Value
-from domicile.errors import UserError
 from domicile.load.plan import Operation
 from domicile.table import AnyStrategy, Generalize, Mask, Table
 
@@ -65,13 +64,8 @@ class Items:
     """The items of one run in one table. For one thread: it seeds its generators anew for each item."""
 
     def __init__(self, table: Table, run: str) -> None:
-        """Raise :class:`UserError` if the package that makes up the values is not installed."""
-        try:
-            from faker import Faker  # noqa: PLC0415  # an extra, and slow to import
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"the package {error.name} is missing; accepted: domicile installed as domicile[load]"
-            ) from None
+        from faker import Faker  # noqa: PLC0415  # an extra, and slow to import
+
         self._fake_of = cache(Faker)
         self._table = table
         self._run = run

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from domicile.core.anonymize import REDACTED, anonymize, values_at
 from domicile.core.control import Image, Value
 from domicile.core.policy import Policy
 from domicile.deployment import Deployment
-from domicile.errors import UserError
 from domicile.load.items import MARKER, Items
 from domicile.load.plan import Operation
 
@@ -141,9 +139,3 @@ def test_an_update_sets_one_attribute_and_the_marker_but_no_key_and_no_authority
         frozenset({name}) for name in ("email", "notes", "created_at")
     }
     assert [maker.written_by(change) for change in changes] == list(range(60))
-
-
-def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "faker", None)
-    with pytest.raises(UserError, match=r"accepted: domicile installed as domicile\[load\]"):
-        items()
