@@ -39,3 +39,15 @@ def document(**table: Any) -> dict[str, Any]:
 def policy(**table: Any) -> Policy:
     """The policy with parts of its table replaced."""
     return Policy.parse(document(**table))
+
+
+SINGAPORE, IRELAND, BEIJING, NINGXIA = "ap-southeast-1", "eu-west-1", "cn-north-1", "cn-northwest-1"
+BRIDGED = (SINGAPORE, IRELAND, BEIJING, NINGXIA)
+"""Two Regions of AWS and two of China; the first of each is its gateway."""
+
+
+def bridged(**bridge: Any) -> Policy:
+    """The policy of those, with parts of its bridge replaced: of authorities, the stubs of EU alone cross."""
+    homes = {"EU": IRELAND, "CN": BEIJING, "SG": SINGAPORE, "NX": NINGXIA}
+    crossing = {"between": [SINGAPORE, BEIJING], "global_items": True, "stubs": ["EU"]}
+    return Policy.parse(document() | {"regions": list(BRIDGED), "authorities": homes, "bridges": [crossing | bridge]})

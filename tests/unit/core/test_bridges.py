@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -12,22 +11,12 @@ from domicile.core.control import Control, Image
 from domicile.core.errors import PolicyInvalidError
 from domicile.core.events import CHANGES, SOURCE, Operation
 from domicile.core.patterns import rule_patterns
-from domicile.core.policy import Policy
 from domicile.core.routing import route_delete, route_write
 from domicile.core.version import Version
 from domicile.simulator.matching import matches
-from tests.policies import DOCUMENT, TABLE
+from tests.policies import BEIJING, BRIDGED, IRELAND, NINGXIA, SINGAPORE, TABLE, bridged
 
-SINGAPORE, IRELAND, BEIJING, NINGXIA = "ap-southeast-1", "eu-west-1", "cn-north-1", "cn-northwest-1"
-REGIONS = [SINGAPORE, IRELAND, BEIJING, NINGXIA]
 LOW, HIGH = (Version(ms, plain=False, tie=0, region=IRELAND) for ms in (1_000, 2_000))
-
-
-def policy(**bridge: Any) -> Policy:
-    document: dict[str, Any] = copy.deepcopy(dict(DOCUMENT))
-    document |= {"regions": REGIONS, "authorities": {"EU": IRELAND, "CN": BEIJING, "SG": SINGAPORE}}
-    crossing = {"between": [SINGAPORE, BEIJING], "global_items": True, "stubs": ["EU"]}
-    return Policy.parse(document | {"bridges": [crossing | bridge]})
 
 
 def image(authority: str | None, control: Control | None = None) -> Image:
@@ -49,7 +38,7 @@ def sent(
         sequence=1,
         expired=False,
     )
-    routed = route_write(change, HIGH, region, policy(**bridge), lambda found: found)
+    routed = route_write(change, HIGH, region, bridged(**bridge), lambda found: found)
     return {item.mutation.operation: item.destination for item in routed}
 
 
@@ -97,7 +86,7 @@ def test_what_was_never_known_beyond_is_not_deleted_there() -> None:
 
 def test_a_delete_crosses_always() -> None:
     change = Change(table=TABLE, key={"pk": {"S": "p"}}, old=image("SG"), new=None, at_ms=1, sequence=1, expired=False)
-    closed = policy(global_items=False, stubs=[])
+    closed = bridged(global_items=False, stubs=[])
     assert set(route_delete(change, HIGH, IRELAND, closed).destination) == {SINGAPORE, BEIJING, NINGXIA}
 
 
@@ -113,15 +102,15 @@ def test_a_delete_crosses_always() -> None:
 )
 def test_a_broken_bridge_makes_the_policy_unusable(bridge: dict[str, Any], path: str) -> None:
     with pytest.raises(PolicyInvalidError, match=r"policy\.bridges\.0") as raised:
-        policy(**bridge)
+        bridged(**bridge)
     assert path in str(raised.value)
 
 
 def reached(emitter: str, *destination: str) -> set[str]:
     """Follow an event through the rules of all buses, and return the Regions whose inbox gets it, each once."""
     patterns = {
-        name: rule_patterns(name, [other for other in REGIONS if other != name], [SINGAPORE, BEIJING])
-        for name in REGIONS
+        name: rule_patterns(name, [other for other in BRIDGED if other != name], [SINGAPORE, BEIJING])
+        for name in BRIDGED
     }
     event = {
         "source": SOURCE,
@@ -150,9 +139,9 @@ def reached(emitter: str, *destination: str) -> set[str]:
     return set(inboxes)
 
 
-@pytest.mark.parametrize("emitter", REGIONS)
+@pytest.mark.parametrize("emitter", BRIDGED)
 def test_the_rules_bring_an_event_once_to_each_region_that_it_names(emitter: str) -> None:
-    others = [region for region in REGIONS if region != emitter]
+    others = [region for region in BRIDGED if region != emitter]
     assert reached(emitter, *others) == set(others)
     for other in others:
         assert reached(emitter, other) == {other}
