@@ -12,14 +12,13 @@ follows from the user's keys and from the key that is in the secret, and is one 
 
 A new key is tried before it is put into the secret, where the former one stays as AWSPREVIOUS. No key is deactivated
 or deleted before the secret's own was tried; deactivating can be undone, and a courier that still has the former key
-is refused and then reads the secret again. Whatever else is found is left alone and said.
+is refused and reads the secret again. Whatever else is found is left alone and said.
 
 A key's secret part is in no message, plan or representation, and of its id there are the last four characters alone.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domicile.accounts import Accounts, reported
+from domicile.aws.link import AccessKey
 from domicile.errors import OperationError
 from domicile.naming import Names
 
@@ -71,14 +71,6 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """What the secret holds."""
-
-    id: str = field(repr=False)
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class State:
     """What is there for one direction. ``account`` is the user's; None where there is no user.
 
@@ -87,7 +79,7 @@ class State:
 
     account: str | None
     keys: tuple[Key, ...]
-    stored: Credentials | None
+    stored: AccessKey | None = field(repr=False)
     secret_problem: str | None
 
     @property
@@ -234,7 +226,7 @@ class Direction:
         self._delete(step.key.id)
         return f"deleted {step.key.tail}"
 
-    def try_key(self, key: Credentials, state: State, within_s: float = 0) -> None:
+    def try_key(self, key: AccessKey, state: State, within_s: float = 0) -> None:
         """Sign GetCallerIdentity, which needs no permission, and compare the account; repeat it for ``within_s``.
 
         Raises :class:`OperationError` if it is refused to the end, or answers for another account.
@@ -258,7 +250,7 @@ class Direction:
     def _create(self, state: State) -> str:
         with reported(self.receiver, f"user {self.user}: no key was created"):
             made = self._iam.create_access_key(UserName=self.user)["AccessKey"]
-        key = Credentials(made["AccessKeyId"], made["SecretAccessKey"])
+        key = AccessKey(made["AccessKeyId"], made["SecretAccessKey"])
         try:
             self.try_key(key, state, TRY_WITHIN_S)
             self._put(key)
@@ -268,12 +260,11 @@ class Direction:
             raise OperationError(f"{reason}{self._undo(key)}") from None
         return f"the key {_tail(key.id)} works and is in the secret"
 
-    def _put(self, key: Credentials) -> None:
-        value = json.dumps({"access_key_id": key.id, "secret_access_key": key.secret})
+    def _put(self, key: AccessKey) -> None:
         with reported(self.sender, f"secret {self.secret}: the key {_tail(key.id)} was not put"):
-            self._secrets.put_secret_value(SecretId=self.secret, SecretString=value)
+            self._secrets.put_secret_value(SecretId=self.secret, SecretString=key.to_text())
 
-    def _undo(self, key: Credentials) -> str:
+    def _undo(self, key: AccessKey) -> str:
         """Delete a key that did not come into the secret, and say so; keep it where that is not certain."""
         try:
             stored, _ = self._read_secret()
@@ -305,25 +296,19 @@ class Direction:
     def _last_used(self, key_id: str) -> datetime | None:
         return self._iam.get_access_key_last_used(AccessKeyId=key_id)["AccessKeyLastUsed"].get("LastUsedDate")
 
-    def _read_secret(self) -> tuple[Credentials | None, str | None]:
+    def _read_secret(self) -> tuple[AccessKey | None, str | None]:
         """Return the value, or why there can be none; neither where it was never put."""
         try:
             described = self._secrets.describe_secret(SecretId=self.secret)
             if "DeletedDate" in described:
                 return None, "the secret is being deleted; restore it, or apply the sender's stack"
-            text = self._secrets.get_secret_value(SecretId=self.secret)["SecretString"]
+            text = self._secrets.get_secret_value(SecretId=self.secret).get("SecretString", "")
         except self._secrets.exceptions.ResourceNotFoundException as error:
             missing = error.operation_name == "DescribeSecret"
             return None, "the secret is missing; apply the sender's stack first" if missing else None
-        return _parsed(text)
-
-
-def _parsed(text: str) -> tuple[Credentials | None, str | None]:
-    try:
-        value = json.loads(text)
-        return Credentials(str(value["access_key_id"]), str(value["secret_access_key"])), None
-    except (ValueError, KeyError, TypeError):
-        return None, "the secret's value is no key: accepted: JSON with access_key_id and secret_access_key"
+        key = AccessKey.parse(text)
+        problem = "the secret's value is no key: accepted: JSON with access_key_id and secret_access_key"
+        return key, None if key else problem
 
 
 def _addresses_in(document: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,8 @@ from moto import mock_aws
 
 from domicile import bridge_credentials
 from domicile.accounts import Accounts
-from domicile.bridge_credentials import Action, Credentials, Direction, Key, State, plan_init, plan_rotation, problems
+from domicile.aws.link import AccessKey
+from domicile.bridge_credentials import Action, Direction, Key, State, plan_init, plan_rotation, problems
 from domicile.cli.main import main
 from domicile.errors import OperationError
 
@@ -39,7 +40,7 @@ GONE = Key("AKIAGONE", active=True, created=NOW, last_used=None)
 
 
 def state(*keys: Key, stored: Key | None = None) -> State:
-    return State("123456789012", keys, Credentials(stored.id, "value") if stored else None, None)
+    return State("123456789012", keys, AccessKey(stored.id, "value") if stored else None, None)
 
 
 def off(key: Key) -> Key:
