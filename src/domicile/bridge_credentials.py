@@ -306,6 +306,8 @@ class Direction:
         except self._secrets.exceptions.ResourceNotFoundException as error:
             missing = error.operation_name == "DescribeSecret"
             return None, "the secret is missing; apply the sender's stack first" if missing else None
+        if not text:  # AWS has no version where nothing was put, the local AWS an empty one
+            return None, None
         key = AccessKey.parse(text)
         problem = "the secret's value is no key: accepted: JSON with access_key_id and secret_access_key"
         return key, None if key else problem
