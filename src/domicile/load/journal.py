@@ -116,7 +116,7 @@ def _lock(file: TextIO, run: str) -> None:
 
 
 def _read(file: TextIO) -> tuple[dict[str, Any], History]:
-    """Return the first line and what the others say. A last line that a crash cut off is taken away."""
+    """Return the first line and what the others say. A last line that a crash cut off is overwritten."""
     text = file.read()
     whole = text[: text.rfind("\n") + 1]
     file.seek(len(whole.encode()))

@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from domicile.cli.main import main
+from domicile.load.reader import Found, Reader
 
 REGIONS = ("us-east-1", "eu-west-1")
 DEPLOYMENT = """
@@ -136,6 +137,18 @@ def test_remove_deletes_what_is_still_the_runs(run: Run, tmp_path: Path) -> None
     dynamodb("eu-west-1").delete_item(TableName="shopease-orders", Key={key: second[key] for key in ("pk", "sk")})
     assert run("--remove", name)[:2] == (0, "0 items were deleted, and are gone everywhere\n")
     assert runs(tmp_path) == []
+
+
+def test_what_an_application_replaces_at_the_last_moment_is_not_deleted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(*NEW, "--mix", "put=1")
+    (name,) = runs(tmp_path)
+    replaced = {key: items("us-east-1")[0][key] for key in ("pk", "sk")}
+    dynamodb("us-east-1").put_item(TableName="shopease-orders", Item=replaced)
+    monkeypatch.setattr(Reader, "read", lambda _, region, numbers: dict.fromkeys(numbers, Found(0, None)))
+    run("--remove", name, "--rate", "1000", "--deadline", "0")
+    assert items("us-east-1") == [replaced]
 
 
 def test_a_run_is_not_gone_on_with_after_its_table_changed(run: Run, tmp_path: Path) -> None:
