@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 import botocore.session
@@ -28,6 +28,13 @@ def parse_profiles(given: Iterable[str]) -> dict[str, str]:
             raise UserError(f"--profile {text}: {partition} has a profile already; accepted: one for each partition")
         profiles[partition] = name
     return profiles
+
+
+class Clients(Protocol):
+    """What makes clients of every partition."""
+
+    def client(self, service: str, region: str, **options: Any) -> Any:
+        """Return a client of a Region, with the credentials of its partition; ``options`` are boto3's."""
 
 
 class Accounts:

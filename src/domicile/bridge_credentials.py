@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domicile.accounts import Accounts, reported
+from domicile.accounts import Clients, reported
 from domicile.aws.link import AccessKey
+from domicile.deployment import Deployment
 from domicile.errors import OperationError
 from domicile.naming import Names
 
@@ -178,17 +179,26 @@ def _tail(key_id: str) -> str:
     return f"...{key_id[-4:]}"
 
 
+def directions(deployment: Deployment, clients: Clients) -> list[Direction]:
+    """Return both directions of each bridge of a deployment."""
+    return [
+        Direction(deployment.name, sender, bridge.other_end(sender), clients)
+        for bridge in deployment.bridges
+        for sender in bridge.between
+    ]
+
+
 class Direction:
     """One direction of a bridge, from the gateway Region ``sender`` to ``receiver``."""
 
-    def __init__(self, name: str, sender: str, receiver: str, accounts: Accounts) -> None:
+    def __init__(self, name: str, sender: str, receiver: str, clients: Clients) -> None:
         self.sender = sender
         self.receiver = receiver
         self.user = Names(name, receiver, account="").courier_user(sender)
         self.secret = Names(name, sender, account="").courier_secret
-        self._accounts = accounts
-        self._iam: IAMClient = accounts.client("iam", receiver)
-        self._secrets: SecretsManagerClient = accounts.client("secretsmanager", sender)
+        self._clients = clients
+        self._iam: IAMClient = clients.client("iam", receiver)
+        self._secrets: SecretsManagerClient = clients.client("secretsmanager", sender)
 
     def read(self) -> State:
         """Look at both sides; nothing is changed."""
@@ -231,7 +241,7 @@ class Direction:
 
         Raises :class:`OperationError` if it is refused to the end, or answers for another account.
         """
-        sts = self._accounts.client(
+        sts = self._clients.client(
             "sts", self.receiver, aws_access_key_id=key.id, aws_secret_access_key=key.secret, aws_session_token=None
         )
         deadline = time.monotonic() + within_s

@@ -6,12 +6,6 @@ the tests have been collected, in the background, and the tests that need it com
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,43 +13,14 @@ import pytest
 
 from domicile.local import api
 from domicile.local.api import STATE_VARIABLE, LocalAws
-from domicile.local.state import StateFolder
+from domicile.project import find_root
+from tests.deployments import StartedDeployment
 from tests.local.failures import await_quiet
 from tests.local.regions import Regions
-from tests.plane import Plane, free_port
+from tests.plane import Plane
 
-_UP_DEADLINE_S = 300
 _FIXTURE = "local_aws"
-
-
-class _Deployment:
-    """``domicile local up`` of the project's deployment file, in a state folder of its own."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.process = subprocess.Popen(  # noqa: S603
-            [Path(sys.executable).with_name("domicile"), "local", "up", "--port", str(free_port()), "--json"],
-            env={**os.environ, STATE_VARIABLE: str(state)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait(self) -> None:
-        """Wait until it is up; fail with what it said if it is not."""
-        _, said = self.process.communicate(timeout=_UP_DEADLINE_S)
-        assert self.process.returncode == 0, said
-
-    def down(self) -> None:
-        """Stop it, however far it is: what is being started with all its Terraforms, as Ctrl-C would."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGINT)
-            self.process.communicate(timeout=_UP_DEADLINE_S)
-        StateFolder(self.state).stop_servers()
-
-
-_DEPLOYMENT = pytest.StashKey[_Deployment]()
+_DEPLOYMENT = pytest.StashKey[StartedDeployment]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,15 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the deployment if a test needs it."""
     if any(map(_needs_deployment, session.items)) and not session.config.option.collectonly:
-        session.stash[_DEPLOYMENT] = _Deployment(Path(tempfile.mkdtemp(prefix="domicile-")))
+        session.stash[_DEPLOYMENT] = StartedDeployment(find_root(Path.cwd()) / "domicile.yaml")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Stop the deployment, also after an interruption; its logs are kept if something failed."""
     if deployment := session.stash.get(_DEPLOYMENT, None):
-        deployment.down()
-        if exitstatus == pytest.ExitCode.OK:
-            shutil.rmtree(deployment.state)
+        deployment.down(keep_logs=exitstatus != pytest.ExitCode.OK)
 
 
 def _needs_deployment(item: pytest.Item) -> bool:

@@ -132,7 +132,7 @@ def await_quiet(regions: Regions) -> None:
 
     def waiting() -> dict[str, int]:
         found = {}
-        for region, role in _queues(regions):
+        for region, role in regions.queues():
             attributes = regions.client("sqs", region).get_queue_attributes(
                 QueueUrl=regions.queue_url(region, role), AttributeNames=["All"]
             )["Attributes"]
@@ -141,10 +141,6 @@ def await_quiet(regions: Regions) -> None:
         return {queue: count for queue, count in found.items() if count}
 
     eventually(waiting, lambda found: not found, "empty queues")
-
-
-def _queues(regions: Regions) -> list[tuple[str, str]]:
-    return [(region, role) for region in regions.all for role in ("inbox", "receipts")]
 
 
 def contents(regions: Regions, table: str, key: Image) -> dict[str, Image | None]:
@@ -211,7 +207,7 @@ def soon_redelivered(regions: Regions) -> Iterator[None]:
 
     Their own is minutes, longer than any deadline here.
     """
-    queues = [(regions.client("sqs", region), regions.queue_url(region, role)) for region, role in _queues(regions)]
+    queues = [(regions.client("sqs", region), regions.queue_url(region, role)) for region, role in regions.queues()]
     read: list[dict[str, str]] = [
         sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
         for sqs, url in queues

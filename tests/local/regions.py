@@ -91,6 +91,10 @@ class Regions:
         url: str = self.client("sqs", region).get_queue_url(QueueName=f"{name}-{role}")["QueueUrl"]
         return url
 
+    def queues(self) -> list[tuple[str, str]]:
+        """Return the Region and the role of each queue that a function empties."""
+        return [(region, role) for region in self.all for role in ("inbox", "receipts")]
+
     def quarantined(self, region: str) -> list[dict[str, Any]]:
         """Take the records out of a Region's quarantine; one that comes in parts is waited for."""
         sqs, url = self.client("sqs", region), self.queue_url(region, "quarantine")

@@ -155,15 +155,10 @@ def _arrow(direction: Direction) -> str:
 
 
 def _directions(file: Path, profiles: list[str] | None) -> list[Direction]:
-    from domicile.bridge_credentials import Direction
+    from domicile.bridge_credentials import directions
     from domicile.deployment import Deployment
 
     deployment = Deployment.load(file)
     if not deployment.bridges:
         raise UserError(f"{file}: bridges: there is none; accepted: a deployment with a bridge")
-    accounts = accounts_of(profiles)
-    return [
-        Direction(deployment.name, sender, bridge.other_end(sender), accounts)
-        for bridge in deployment.bridges
-        for sender in bridge.between
-    ]
+    return directions(deployment, accounts_of(profiles))

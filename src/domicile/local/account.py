@@ -38,23 +38,17 @@ def client_environment(endpoint: str, partition: str = WORLD) -> dict[str, str]:
     }
 
 
-def client(service: str, region: str, endpoint: str) -> Any:
+def client(service: str, region: str, endpoint: str, **options: Any) -> Any:
     """Return a boto3 client of the local AWS that takes nothing from the user's own configuration or proxies.
 
-    ``endpoint`` is that of the Region's partition, whose account the client acts in.
+    ``endpoint`` is that of the Region's partition, whose account the client acts in unless ``options`` have a key.
     """
     core = botocore.session.Session(
         {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
     )
     make: Any = boto3.Session(botocore_session=core).client
-    return make(
-        service,
-        region_name=region,
-        endpoint_url=endpoint,
-        aws_access_key_id=ACCOUNTS[partition_of(region)],
-        aws_secret_access_key=SECRET_KEY,
-        config=Config(proxies={}),
-    )
+    keys = {"aws_access_key_id": ACCOUNTS[partition_of(region)], "aws_secret_access_key": SECRET_KEY}
+    return make(service, region_name=region, endpoint_url=endpoint, config=Config(proxies={}), **{**keys, **options})
 
 
 def write_profiles(path: Path, planes: Mapping[str, tuple[str, str]]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from domicile.core.partitions import WORLD, partition_of
 from domicile.deployment import Deployment
 from domicile.errors import UserError
 from domicile.local.account import ACCOUNTS, SECRET_KEY, client, client_environment, write_profiles
-from domicile.local.bridges import bind_bridges
+from domicile.local.bridges import bind_bridges, make_keys
 from domicile.local.canary import replicate_canaries
 from domicile.local.errors import LocalError
 from domicile.local.providers import cli_configuration
@@ -68,9 +68,9 @@ class LocalAws:
     planes: dict[str, Plane]
     environment: dict[str, str]
 
-    def client(self, service: str, region: str) -> Any:
-        """Return a boto3 client of a Region, bound to its partition."""
-        return client(service, region, self.planes[partition_of(region)].endpoint)
+    def client(self, service: str, region: str, **options: Any) -> Any:
+        """Return a boto3 client of a Region, bound to its partition; ``options`` are boto3's."""
+        return client(service, region, self.planes[partition_of(region)].endpoint, **options)
 
     def binding(self, region: str) -> dict[str, str]:
         """Return the ``AWS_*`` variables that bind an SDK, or Terraform, to a Region's partition."""
@@ -109,6 +109,9 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
         key_clients = {region: local_aws.client("secretsmanager", region) for region in local_aws.regions}
         secrets.apply(secrets.plan(names.hash_secret, key_clients), key_clients)
         stacks.apply(progress)
+        if deployment.bridges:
+            with progress.step("Make the couriers' access keys"):
+                make_keys(deployment, local_aws)
         with progress.step("Replicate a canary from each Region to every other that it reaches"):
             clients = {region: local_aws.client("dynamodb", region) for region in local_aws.regions}
             tables = {local_aws.tables[name]: table for name, table in deployment.tables.items()}
@@ -260,12 +263,13 @@ def _check_free(port: int) -> None:
 
 
 def _run(root: Path, log: Path, environment: Mapping[str, str], *program: str) -> None:
-    """Run one of the project's own programs, with this Python, in the project's root."""
+    """Run one of the project's own programs, with this Python, in the project's root, where no real AWS is named."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(  # noqa: S603 - the project's own
             [sys.executable, *program],
             cwd=root,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from domicile import strict_yaml
+from domicile.accounts import Clients
+from domicile.bridge_credentials import directions, plan_init
 from domicile.core.partitions import partition_of
+from domicile.deployment import Deployment
 
 _THIS_MACHINE = "127.0.0.1/32"
 
@@ -34,3 +37,10 @@ def bind_bridges(deployment_file: Path, endpoints: Mapping[str, str], copy: Path
         }
     copy.write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")
     return copy
+
+
+def make_keys(deployment: Deployment, clients: Clients) -> None:
+    """Give each courier its access key, as ``domicile bridge credentials init`` does."""
+    for direction in directions(deployment, clients):
+        state = direction.read()
+        direction.perform(plan_init(state), state)
