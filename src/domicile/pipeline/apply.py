@@ -21,9 +21,9 @@ from domicile.pipeline.ports import World
 LEDGER_TOMBSTONE = "dom_tombstone"
 LEDGER_FORCED = "dom_forced"
 LEDGER_EXPIRES_AT = "dom_expires_at"
-LEDGER_SECONDS = 90 * 24 * 3600
-"""Longer than stream (1 day), EventBridge's retry (1), queue (14), dead letters (14), quarantine (14) and a redrive of
-either can hold a change back together."""
+LEDGER_SECONDS = 180 * 24 * 3600
+"""Longer than streams, EventBridge's retries, queues, dead letters and quarantines, those of a bridge too, and one redrive
+of each can hold a change back together: some 150 days."""
 
 
 class Outcome(Enum):
