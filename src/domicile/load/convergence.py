@@ -71,7 +71,7 @@ def await_all(
             return elapsed_s
         if elapsed_s > deadline_s:
             counts = "; ".join(f"{region}: {count} {what}" for (region, what), count in sorted(wrong.items()))
-            raise OperationError(f"after {deadline_s:g} s {len(pending)} items are not as they should be: {counts}")
+            raise OperationError(f"at the deadline {len(pending)} items are not as they should be: {counts}")
         step.update(f"{len(left) - len(pending)} more items, {len(pending)} to go")
         left = pending
         time.sleep(_PAUSE_S)

@@ -64,8 +64,9 @@ class Session:
         failed. Then, and after an interruption, what was done is in the journal.
         """
         journal, problem, converged_s = self.journal, None, None
+        done = journal.history.written
+        left = [operation for operation in self.planned if operation.index not in done]
         with Watcher(self._reader, journal.seen) as watcher:
-            left = [operation for operation in self.planned if operation.index not in journal.history.written]
             if left:
                 with progress.step(f"Write in {', '.join(journal.settings.regions)}") as step:
                     self._write(left, rate, watcher, step)

@@ -115,7 +115,7 @@ def test_regions_that_never_agree_are_reported_and_the_run_can_go_on(run: Run, t
     assert (code, report["run"], report["writes"], report["converged_s"]) == (1, name, {"put": 12}, None)
     assert report["unseen"] == 12
     assert err.splitlines()[-1] == (
-        "after 0 s 12 items are not as they should be: eu-west-1: 12 missing; us-east-1: 12 without a version; "
+        "at the deadline 12 items are not as they should be: eu-west-1: 12 missing; us-east-1: 12 without a version; "
         f"domicile load --resume {name} looks again"
     )
     written = items("us-east-1")
@@ -132,7 +132,7 @@ def test_remove_deletes_what_is_still_the_runs(run: Run, tmp_path: Path) -> None
     dynamodb("eu-west-1").put_item(TableName="shopease-orders", Item=second)
     code, _, err = run("--remove", name, "--rate", "1000", "--deadline", "0")
     assert (code, items("us-east-1")) == (1, [{key: first[key] for key in ("pk", "sk")}])
-    assert "after 0 s 1 items are not as they should be: eu-west-1: 1 there, and should not be" in err
+    assert "at the deadline 1 items are not as they should be: eu-west-1: 1 there, and should not be" in err
     assert runs(tmp_path) == [name], "it is kept until all are gone"
     dynamodb("eu-west-1").delete_item(TableName="shopease-orders", Key={key: second[key] for key in ("pk", "sk")})
     assert run("--remove", name)[:2] == (0, "0 items were deleted, and are gone everywhere\n")
