@@ -75,5 +75,7 @@ def test_it_waits_until_the_last_region_has_all(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_at_the_deadline_it_says_what_is_wrong_where() -> None:
-    with pytest.raises(OperationError, match=r"at the deadline 3 items are not as they should be: eu-west-1: 3 missing$"):
+    with pytest.raises(
+        OperationError, match=r"at the deadline 3 items are not as they should be: eu-west-1: 3 missing$"
+    ):
         wait(Regions(first_time=3), 0)
