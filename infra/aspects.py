@@ -16,11 +16,17 @@ from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.iam_user_policy import IamUserPolicy
+from cdktf_cdktf_provider_aws.kinesis_stream import KinesisStream
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import LambdaEventSourceMapping
+from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
 from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from constructs import IConstruct
 
-_WITHOUT_RESOURCES = "xray:"  # the only service in use whose actions can't name a resource
+from modules.function.permissions import INTERFACES
+
+# The actions in use that can't name a resource.
+_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", *INTERFACES}
 _INLINE_CHARACTERS_MAX = 10_240
 _MANAGED_CHARACTERS_MAX = 6_144
 _REFERENCE = re.compile(r"\$\{TfToken\[TOKEN\.\d+\]\}")
@@ -57,7 +63,11 @@ class Checks:
             case DynamodbTable():
                 encryption = node.server_side_encryption_input
                 yield from self._key("a table", encryption.kms_key_arn if encryption else None)
-            case IamRolePolicy() | IamPolicy() | CloudwatchEventBusPolicy():
+            case KinesisStream():
+                yield from self._key("a stream", node.kms_key_id_input)
+            case SecretsmanagerSecret():
+                yield from self._key("a secret", node.kms_key_id_input)
+            case IamRolePolicy() | IamPolicy() | IamUserPolicy() | CloudwatchEventBusPolicy():
                 yield from _policy_problems(node.policy_input)
 
     def _key(self, what: str, key: str | None) -> Iterator[str]:
@@ -94,5 +104,5 @@ def _policy_problems(policy: str | None) -> Iterator[str]:
         for action in statement["Action"]:
             if "*" in action:
                 yield f"a policy must name its actions: {action} in {statement['Sid']}"
-            if "*" in statement["Resource"] and not action.startswith(_WITHOUT_RESOURCES):
+            if "*" in statement["Resource"] and action not in _WITHOUT_RESOURCES:
                 yield f"a policy must name its resources: * for {action} in {statement['Sid']}"

@@ -8,12 +8,13 @@ from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
 from constructs import Construct
 
-from domicile.naming import FUNCTIONS, Names
+from domicile.naming import Names
+from modules.partitions import logs_principal, via_service
 from modules.policy import Statement, allow, document
 
 # What DynamoDB's guide (encryption at rest, authorizing use of a customer managed key) names as the minimum, without
 # kms:CreateGrant, which only who creates a table needs. SQS needs two of them.
-_USE = [
+USE = [
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
     *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
 ]
@@ -26,7 +27,9 @@ class Encryption(Construct):
     ``key_arn`` is None, and nothing is created, when AWS-owned keys encrypt.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, names: Names, customer_managed: bool) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, names: Names, functions: Sequence[str], customer_managed: bool
+    ) -> None:
         super().__init__(scope, id_)
         self.key_arn: str | None = None
         if customer_managed:
@@ -36,21 +39,21 @@ class Encryption(Construct):
                 description=f"Tables, queues and logs of {names.name}",
                 enable_key_rotation=True,
                 deletion_window_in_days=_DELETION_WINDOW_DAYS,
-                policy=document(_key_policy(names)),
+                policy=document(_key_policy(names, functions)),
             )
             KmsAlias(self, "alias", name=names.key_alias, target_key_id=key.key_id)
             self.key_arn = key.arn
 
 
-def use_keys(sid: str, regions: Sequence[Names], services: Sequence[str]) -> Statement:
+def use_keys(sid: str, regions: Sequence[Names], services: Sequence[str], actions: Sequence[str] = USE) -> Statement:
     """Return what lets a role read and write, through some services, what the keys of some Regions encrypt.
 
     A key is named by its alias, since its ARN is known in its own stack alone.
     """
-    through = [f"{service}.{names.region}.amazonaws.com" for names in regions for service in services]
+    through = [via for names in regions for service in services for via in via_service(service, names.region)]
     return allow(
         sid,
-        _USE,
+        actions,
         [f"arn:{names.partition}:kms:{names.region}:{names.account}:key/*" for names in regions],
         condition={
             "StringEquals": {"kms:ViaService": through},
@@ -59,7 +62,7 @@ def use_keys(sid: str, regions: Sequence[Names], services: Sequence[str]) -> Sta
     )
 
 
-def _key_policy(names: Names) -> list[Statement]:
+def _key_policy(names: Names, functions: Sequence[str]) -> list[Statement]:
     log_groups = f"arn:{names.partition}:logs:{names.region}:{names.account}:log-group:"
     return [
         # In a key's policy "*" is the key itself. Without this statement IAM policies could not grant its use (which is
@@ -84,10 +87,10 @@ def _key_policy(names: Names) -> list[Statement]:
                 *("kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
             ],
             ["*"],
-            principal={"Service": f"logs.{names.region}.amazonaws.com"},
+            principal={"Service": logs_principal(names.region)},
             condition={
                 "ArnEquals": {
-                    "kms:EncryptionContext:aws:logs:arn": [log_groups + names.log_group(role) for role in FUNCTIONS]
+                    "kms:EncryptionContext:aws:logs:arn": [log_groups + names.log_group(role) for role in functions]
                 }
             },
         ),

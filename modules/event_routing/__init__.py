@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus import CloudwatchEventBus
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEventBusPolicy
@@ -16,7 +16,7 @@ from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from constructs import Construct
 
-from domicile.core.patterns import Pattern, rule_patterns
+from domicile.core.patterns import Pattern
 from domicile.naming import Names
 from modules.policy import Condition, allow, document, trust
 from modules.queue import Queue
@@ -30,8 +30,8 @@ _RETRIES_MAX = 185
 class EventRouting(Construct):
     """The bus with its policy, its rules and targets, and the role by which events reach the siblings' buses.
 
-    Events of this Region go to each sibling that they are meant for; changes from a sibling go to ``inbox``, and its
-    receipts for moved items to ``receipts``. Each target's failures go to ``dead_letters``.
+    ``patterns`` are the rules' by purpose: ``to-<region>`` goes to that sibling's bus, each other one to the queue of
+    the same name in ``queues``. Each target's failures go to ``dead_letters``.
     """
 
     def __init__(
@@ -41,21 +41,21 @@ class EventRouting(Construct):
         *,
         names: Names,
         siblings: Sequence[Names],
-        inbox: Queue,
-        receipts: Queue,
+        patterns: Mapping[str, Pattern],
+        queues: Mapping[str, Queue],
         dead_letters: Queue,
     ) -> None:
         super().__init__(scope, id_)
         self._names, self._dead_letters = names, dead_letters
         self._bus = CloudwatchEventBus(self, "bus", name=names.bus)
-        self._admit(siblings)
-        router = self._router(siblings)
-        patterns = rule_patterns(names.region, [sibling.region for sibling in siblings])
-        for sibling in siblings:
-            purpose = f"to-{sibling.region}"
-            self._route(purpose, patterns[purpose], sibling.bus_arn, role_arn=router.arn)
-        self._route("inbox", patterns["inbox"], inbox.arn)
-        self._route("receipts", patterns["receipts"], receipts.arn)
+        if siblings:
+            self._admit(siblings)
+            router = self._router(siblings)
+            for sibling in siblings:
+                purpose = f"to-{sibling.region}"
+                self._route(purpose, patterns[purpose], sibling.bus_arn, role_arn=router.arn)
+        for purpose, queue in queues.items():
+            self._route(purpose, patterns[purpose], queue.arn)
 
     def _admit(self, siblings: Sequence[Names]) -> None:
         """Let the siblings' routers put events on the bus.

@@ -24,11 +24,13 @@ from cdktf_cdktf_provider_aws.lambda_function import (
     LambdaFunctionEnvironment,
     LambdaFunctionLoggingConfig,
     LambdaFunctionTracingConfig,
+    LambdaFunctionVpcConfig,
 )
 from constructs import Construct
 
 from domicile.naming import Names
 from modules.function.permissions import InlinePolicies
+from modules.partitions import has_tracing
 from modules.policy import document, trust
 from modules.queue import Queue
 from modules.text import literal, to_json
@@ -40,9 +42,10 @@ _PARTIAL_FAILURES = ["ReportBatchItemFailures"]
 
 
 class Function(Construct):
-    """The function of one of the roles ``naming.FUNCTIONS``.
+    """The function of one of the roles ``naming.FUNCTIONS`` and ``naming.BRIDGE_FUNCTIONS``.
 
-    ``archive`` is its zip, whose SHA-256 in base64 is ``source_code_hash``. ``policies`` are its role's.
+    ``archive`` is its zip, whose SHA-256 in base64 is ``source_code_hash``. ``policies`` are its role's. It runs in the
+    subnets of ``vpc``, or in Lambda's own network.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Function(Construct):
         timeout_s: int,
         log_retention_days: int,
         key_arn: str | None,
+        vpc: LambdaFunctionVpcConfig | None = None,
     ) -> None:
         super().__init__(scope, id_)
         log_group = CloudwatchLogGroup(
@@ -89,7 +93,8 @@ class Function(Construct):
             publish=True,
             environment=LambdaFunctionEnvironment(variables=dict(environment)),
             logging_config=LambdaFunctionLoggingConfig(log_format="JSON", log_group=log_group.name),
-            tracing_config=LambdaFunctionTracingConfig(mode="Active"),
+            tracing_config=LambdaFunctionTracingConfig(mode="Active") if has_tracing(names.region) else None,
+            vpc_config=vpc,
             depends_on=granted,  # a mapping is refused while its function's role can't read the source
         )
         self._live = LambdaAlias(
@@ -97,9 +102,19 @@ class Function(Construct):
         )
 
     def follow_stream(
-        self, id_: str, *, stream_arn: str, filters: Sequence[Mapping[str, Any]], dead_letters: Queue
+        self,
+        id_: str,
+        *,
+        stream_arn: str,
+        dead_letters: Queue,
+        filters: Sequence[Mapping[str, Any]] = (),
+        window_s: int | None = None,
+        batches_per_shard: int | None = None,
     ) -> None:
-        """Invoke the function with a table's changes, from the oldest, until they succeed or expire."""
+        """Invoke the function with a stream's records that pass a filter, from the oldest, until they are done or gone.
+
+        It waits up to ``window_s`` for a full batch. ``batches_per_shard`` batches of a shard may run at once.
+        """
         LambdaEventSourceMapping(
             self,
             id_,
@@ -111,25 +126,35 @@ class Function(Construct):
             bisect_batch_on_function_error=True,
             maximum_retry_attempts=-1,
             maximum_record_age_in_seconds=-1,
+            maximum_batching_window_in_seconds=window_s,
+            parallelization_factor=batches_per_shard,
             filter_criteria=LambdaEventSourceMappingFilterCriteria(
                 filter=[
                     LambdaEventSourceMappingFilterCriteriaFilter(pattern=literal(to_json(pattern)))
                     for pattern in filters
                 ]
-            ),
+            )
+            if filters
+            else None,
             destination_config=LambdaEventSourceMappingDestinationConfig(
                 on_failure=LambdaEventSourceMappingDestinationConfigOnFailure(destination_arn=dead_letters.arn)
             ),
         )
 
-    def consume(self, id_: str, *, queue: Queue, concurrency_max: int) -> None:
-        """Invoke the function with a queue's messages, at most so many batches at once."""
+    def consume(
+        self, id_: str, *, queue: Queue, concurrency_max: int, batch: int = _QUEUE_BATCH, window_s: int | None = None
+    ) -> None:
+        """Invoke the function with a queue's messages, at most so many batches at once.
+
+        It waits up to ``window_s`` for a full batch; SQS itself gives no more than ten messages at a time.
+        """
         LambdaEventSourceMapping(
             self,
             id_,
             function_name=self._live.arn,
             event_source_arn=queue.arn,
-            batch_size=_QUEUE_BATCH,
+            batch_size=batch,
+            maximum_batching_window_in_seconds=window_s,
             function_response_types=_PARTIAL_FAILURES,
             scaling_config=LambdaEventSourceMappingScalingConfig(maximum_concurrency=concurrency_max),
         )

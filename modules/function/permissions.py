@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domicile.naming import Names
+from domicile.naming import FUNCTIONS, Names
 from modules.authority_map import read_policy
-from modules.encryption import use_keys
+from modules.encryption import USE, use_keys
+from modules.partitions import has_tracing
 from modules.policy import Statement, allow
 
 InlinePolicies = dict[str, list[Statement]]
@@ -19,11 +20,20 @@ _CONSUME = [
     *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # the event source mapping
     *("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),  # the function, for messages that failed
 ]
+_READ_STREAM = [
+    *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListStreams"),
+    *("kinesis:GetRecords", "kinesis:GetShardIterator"),
+]
+# What AWSLambdaVPCAccessExecutionRole allows, without the logs.
+INTERFACES = [
+    *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"),
+    *("ec2:DescribeSubnets", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Permissions:
-    """The inline policies of the functions' roles in one Region.
+    """The inline policies of the functions' roles in one Region, with its ``siblings`` of the same partition.
 
     ARNs are built from ``names`` and ``tables``, so that a plan shows the policies before anything exists. Only
     AppConfig gives its resources identifiers of its own: ``configuration_arn`` is known after the apply, and reading it
@@ -48,19 +58,11 @@ class Permissions:
 
     def replicator(self) -> InlinePolicies:
         """Apply what arrives in the inbox, read sibling Regions' items that were too large to send, and answer."""
-        elsewhere = [sibling.region for sibling in self.siblings]
-        originals = [self.names.in_region("*").table_arn(table) for table in self.tables]
         return self._policies(
             "replicator",
             allow("ConsumeInbox", _CONSUME, [self.names.queue_arn("inbox")]),
             allow("ApplyChanges", _READ_WRITE, self._tables_and_ledgers()),
-            allow(
-                "ReadLargeItems",
-                ["dynamodb:GetItem"],
-                originals,
-                condition={"StringEquals": {"aws:RequestedRegion": elsewhere}},
-            ),
-            *self._use_keys("ReadLargeItemsKeys", self.siblings, ["dynamodb"]),
+            *self._read_large_items(self.siblings),
             allow("PutEvents", ["events:PutEvents"], [self.names.bus_arn]),
         )
 
@@ -73,21 +75,72 @@ class Permissions:
             allow("MakeStubs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], tables),
         )
 
+    def courier(self) -> InlinePolicies:
+        """Take what leaves for the other partition, with items that were too large to send, and use the link's key."""
+        names = self.names
+        return self._policies(
+            "courier",
+            allow("ConsumeOutbox", _CONSUME, [names.queue_arn("outbox")]),
+            *self._read_large_items([names, *self.siblings]),
+            allow("PutEvents", ["events:PutEvents"], [names.bus_arn]),
+            allow("ReadAccessKey", ["secretsmanager:GetSecretValue"], [names.secret_arn_pattern(names.courier_secret)]),
+            *self._use_keys("DecryptAccessKey", [names], ["secretsmanager"], ["kms:Decrypt"]),
+            # Lambda makes the function's network interfaces by its role, and where they will be nobody can name. The
+            # function itself may not: AWS's guide (giving functions access to resources in a VPC) has both statements.
+            allow("ManageInterfaces", INTERFACES, ["*"]),
+            {
+                "Sid": "LambdaAlone",
+                "Effect": "Deny",
+                "Action": INTERFACES,
+                "Resource": "*",
+                "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": names.function_arn("courier")}},
+            },
+        )
+
+    def gateway(self, sender: str) -> InlinePolicies:
+        """Put what has come from the gateway Region ``sender`` on the bus, and hand on what is too large for it."""
+        names = self.names
+        replicators = [f"{region.function_arn('replicator')}:live" for region in (names, *self.siblings)]
+        return self._policies(
+            "gateway",
+            allow("ReadStream", _READ_STREAM, [names.bridge_stream_arn(sender)]),
+            *self._use_keys("DecryptStream", [names], ["kinesis"], ["kms:Decrypt"]),
+            allow("PutEvents", ["events:PutEvents"], [names.bus_arn]),
+            allow("HandOnLargeItems", ["lambda:InvokeFunction"], replicators),
+            allow("KeepExpiredRecords", ["sqs:SendMessage"], [names.queue_arn("stream-dlq")]),
+        )
+
+    def _read_large_items(self, regions: Sequence[Names]) -> list[Statement]:
+        """Return what reads the tables of some Regions by one ARN; this Region's key may be used anyway."""
+        if not regions:
+            return []
+        tables = [self.names.in_region("*").table_arn(table) for table in self.tables]
+        condition = {"StringEquals": {"aws:RequestedRegion": [names.region for names in regions]}}
+        return [
+            allow("ReadLargeItems", ["dynamodb:GetItem"], tables, condition=condition),
+            *self._use_keys("ReadLargeItemsKeys", self.siblings, ["dynamodb"]),
+        ]
+
     def _policies(self, role: str, *own: Statement) -> InlinePolicies:
         names = self.names
         log_group = f"arn:{names.partition}:logs:{names.region}:{names.account}:log-group:{names.log_group(role)}"
+        hash_key = names.secret_arn_pattern(names.hash_secret)
+        read_hash_key = allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [hash_key])
+        # X-Ray has no resources: its actions can only be allowed on all of them.
+        trace = allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])
         shared = [
             allow("Quarantine", ["sqs:SendMessage"], [names.queue_arn("quarantine")]),
-            allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [names.secret_arn_pattern(names.hash_secret)]),
+            *([read_hash_key] if role in FUNCTIONS else []),
             *self._use_keys("UseKey", [names], ["dynamodb", "sqs"]),
             allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group}:*"]),
-            # X-Ray has no resources: its actions can only be allowed on all of them.
-            allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
+            *([trace] if has_tracing(names.region) else []),
         ]
         return {"work": [*own, *shared], "configuration": [read_policy(self.configuration_arn)]}
 
-    def _use_keys(self, sid: str, regions: Sequence[Names], services: Sequence[str]) -> list[Statement]:
-        return [use_keys(sid, regions, services)] if self.customer_managed_keys else []
+    def _use_keys(
+        self, sid: str, regions: Sequence[Names], services: Sequence[str], actions: Sequence[str] = USE
+    ) -> list[Statement]:
+        return [use_keys(sid, regions, services, actions)] if self.customer_managed_keys and regions else []
 
     def _tables_and_ledgers(self) -> list[str]:
         names = self.names

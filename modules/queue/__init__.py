@@ -12,16 +12,16 @@ from modules.policy import Statement, allow, document
 from modules.text import to_json
 
 _RETENTION_SECONDS = 14 * 24 * 3600  # SQS's longest: how long a table may throttle or a Region be down
-_RECEIVES_MAX = 100  # about a day, since failed messages come back ever more seldom: docs/adr/0004
+RECEIVES_MAX = 100  # about a day, since failed messages come back ever more seldom: docs/adr/0004
 _VISIBILITY_TIMEOUT_S = 30
 
 
 class Queue(Construct):
     """The queue of one of the roles ``naming.QUEUES``.
 
-    ``rules`` are the purposes of the bus rules that may send to it. ``dead_letters`` gets what was received 100 times
-    in vain; it is itself ``dead_letters_of`` this queue's role. All attributes are inline, because each resource
-    that sets one makes the provider wait another 25 s.
+    ``rules`` are the purposes of the bus rules that may send to it. ``dead_letters`` gets what was received
+    ``receives_max`` times in vain; it is itself ``dead_letters_of`` this queue's role. All attributes are inline,
+    because each resource that sets one makes the provider wait another 25 s.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Queue(Construct):
         rules: Sequence[str] = (),
         visibility_timeout_s: int = _VISIBILITY_TIMEOUT_S,
         dead_letters: Queue | None = None,
+        receives_max: int = RECEIVES_MAX,
         dead_letters_of: str | None = None,
     ) -> None:
         super().__init__(scope, id_)
@@ -47,14 +48,14 @@ class Queue(Construct):
             kms_master_key_id=key_arn,
             sqs_managed_sse_enabled=None if key_arn else True,
             policy=document(_policy(names, role, rules)),
-            redrive_policy=_redrive(dead_letters) if dead_letters else None,
+            redrive_policy=_redrive(dead_letters, receives_max) if dead_letters else None,
             redrive_allow_policy=_redrive_allow(names, dead_letters_of),
         )
         self.arn, self.url = queue.arn, queue.url
 
 
-def _redrive(dead_letters: Queue) -> str:
-    return to_json({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": _RECEIVES_MAX})
+def _redrive(dead_letters: Queue, receives_max: int) -> str:
+    return to_json({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": receives_max})
 
 
 def _redrive_allow(names: Names, source: str | None) -> str:

@@ -107,6 +107,10 @@ class Names:
         """Return the name of a rule on the bus: of ``RULES`` and ``BRIDGE_RULES``, or ``to-<region>``."""
         return f"{self.name}-{purpose}"
 
+    def alarm(self, purpose: str) -> str:
+        """Return the name of an alarm, given what it watches."""
+        return f"{self.name}-{purpose}"
+
     def table_arn(self, table: str) -> str:
         """Return the ARN of a table, given its name in the deployment file."""
         return self._arn("dynamodb", f"table/{self.table(table)}")
@@ -124,6 +128,10 @@ class Names:
         """Return the ARN of a rule on the bus, given the same purpose as for :meth:`rule`."""
         return self._arn("events", f"rule/{self.bus}/{self.rule(purpose)}")
 
+    def function_arn(self, role: str) -> str:
+        """Return the ARN of a function, without a version or an alias."""
+        return self._arn("lambda", f"function:{self.function(role)}")
+
     def queue_arn(self, role: str) -> str:
         """Return the ARN of a queue."""
         return self._arn("sqs", self.queue(role))
@@ -131,6 +139,10 @@ class Names:
     def bridge_stream_arn(self, sender: str) -> str:
         """Return the ARN of the Kinesis stream that the courier of ``sender`` writes to."""
         return self._arn("kinesis", f"stream/{self.bridge_stream(sender)}")
+
+    def topic_arn(self, topic: str) -> str:
+        """Return the ARN of an SNS topic of this Region, which is somebody else's to name."""
+        return self._arn("sns", topic)
 
     def role_arn(self, role: str) -> str:
         """Return the ARN of an IAM role of this Region's stack; IAM's ARNs name no Region."""
