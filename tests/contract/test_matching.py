@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -18,6 +18,8 @@ from domicile.simulator.matching import matches
 
 Matcher = Callable[[Pattern, dict[str, Any]], bool]
 REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
+BRIDGED = ("eu-west-1", "ap-southeast-1", "cn-north-1")
+GATEWAYS = BRIDGED[1:]
 
 
 @pytest.fixture(params=["moto", "local_aws"])
@@ -30,10 +32,10 @@ def reference(request: pytest.FixtureRequest) -> Matcher:
     )
 
 
-def events() -> Iterator[dict[str, Any]]:
-    destinations = [["*"], *([region] for region in REGIONS), list(REGIONS[:2]), []]
+def events(regions: Sequence[str]) -> Iterator[dict[str, Any]]:
+    destinations = [["*"], *([region] for region in regions), list(regions[:2]), []]
     for kind, emitter, destination, operation in itertools.product(
-        (CHANGES, FINISHED), REGIONS, destinations, ("move", "put", None)
+        (CHANGES, FINISHED), regions, destinations, ("move", "put", None)
     ):
         detail = {"emitter": emitter, "destination": destination}
         yield {
@@ -41,7 +43,7 @@ def events() -> Iterator[dict[str, Any]]:
             "detail-type": kind,
             "detail": detail | ({"operation": operation} if operation else {}),
         }
-    yield {"source": "aws.s3", "detail-type": CHANGES, "detail": {"emitter": REGIONS[0], "destination": ["*"]}}
+    yield {"source": "aws.s3", "detail-type": CHANGES, "detail": {"emitter": regions[0], "destination": ["*"]}}
     yield {"source": SOURCE, "detail-type": CHANGES, "detail": {}}
 
 
@@ -62,12 +64,15 @@ def records() -> Iterator[dict[str, Any]]:
         yield {"eventName": name, "dynamodb": stream} | ({"userIdentity": {"type": kind}} if kind else {})
 
 
-def test_the_rules_of_every_bus_agree_on_every_event(reference: Matcher) -> None:
+@pytest.mark.parametrize(("regions", "gateways"), [(REGIONS, ()), (BRIDGED, GATEWAYS)], ids=["one side", "two sides"])
+def test_the_rules_of_every_bus_agree_on_every_event(
+    reference: Matcher, regions: Sequence[str], gateways: Sequence[str]
+) -> None:
     answers = [
         (matches(pattern, event), reference(pattern, event))
-        for region in REGIONS
-        for pattern in rule_patterns(region, [sibling for sibling in REGIONS if sibling != region]).values()
-        for event in events()
+        for region in regions
+        for pattern in rule_patterns(region, [other for other in regions if other != region], gateways).values()
+        for event in events(regions)
     ]
     assert {simulated for simulated, _ in answers} == {True, False}
     assert all(simulated == other for simulated, other in answers)

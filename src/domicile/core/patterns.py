@@ -37,7 +37,9 @@ def rule_patterns(region: str, siblings: Sequence[str], gateways: Sequence[str] 
         through = beyond if sibling in gateways else []
         outgoing[f"to-{sibling}"] = {"detail": {"emitter": emitters, "destination": [sibling, *EVERYWHERE, *through]}}
     if region in gateways:
-        outgoing["outbox"] = {"detail": {"emitter": [*here, *near], "destination": beyond}}
+        # A receipt that no rule beyond delivers need not cross: changes have no operation of their own.
+        wanted = [{"exists": False}, Operation.MOVE.value]
+        outgoing["outbox"] = {"detail": {"emitter": [*here, *near], "destination": beyond, "operation": wanted}}
     changes = {"emitter": elsewhere, "destination": [region, *EVERYWHERE]}
     moved = {"emitter": elsewhere, "destination": here, "operation": [Operation.MOVE.value]}
     incoming = {

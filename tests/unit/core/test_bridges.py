@@ -9,7 +9,7 @@ import pytest
 from domicile.core.change import Change
 from domicile.core.control import Control, Image
 from domicile.core.errors import PolicyInvalidError
-from domicile.core.events import CHANGES, SOURCE, Operation
+from domicile.core.events import CHANGES, FINISHED, SOURCE, Operation
 from domicile.core.patterns import rule_patterns
 from domicile.core.routing import route_delete, route_write
 from domicile.core.version import Version
@@ -145,6 +145,14 @@ def test_the_rules_bring_an_event_once_to_each_region_that_it_names(emitter: str
     assert reached(emitter, *others) == set(others)
     for other in others:
         assert reached(emitter, other) == {other}
+
+
+@pytest.mark.parametrize(("operation", "crosses"), [("move", True), ("put", False)])
+def test_only_receipts_that_are_waited_for_cross(operation: str, crosses: bool) -> None:
+    pattern = rule_patterns(SINGAPORE, [IRELAND, BEIJING], [SINGAPORE, BEIJING])["outbox"]
+    detail = {"emitter": IRELAND, "destination": [BEIJING], "operation": operation}
+    event = {"source": SOURCE, "detail-type": FINISHED, "detail": detail}
+    assert matches(pattern, event) is crosses
 
 
 def test_an_event_to_everyone_stays_on_its_side() -> None:
