@@ -96,3 +96,14 @@ def test_a_wrong_secret_does_not_sign(user: _User) -> None:
 def test_the_callers_address_is_a_condition(user: _User) -> None:
     user.may_put_from("203.0.113.7/32")
     assert user.put() == "AccessDeniedException"
+
+
+def test_a_roles_session_may_do_everything_in_the_account(plane: Plane) -> None:
+    iam, name = plane.client("iam"), f"r-{uuid4()}"
+    statement = {"Effect": "Allow", "Principal": {"AWS": plane.arn("iam", "root")}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    session = plane.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    stream, arn = plane.stream()
+    kinesis = plane.client("kinesis", key=session["AccessKeyId"], secret=session["SecretAccessKey"])
+    assert kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"] == arn

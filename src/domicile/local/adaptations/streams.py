@@ -59,13 +59,14 @@ def install() -> None:
         for account, region, mapping in lambda_svc._iter_all_esms():
             if not mapping["Enabled"]:
                 continue
-            for shard in shards.shards(account, region, mapping):
-                key = mapping["UUID"], shard.shard_id
-                reader = readers.get(key)
-                if reader is None or not reader.is_alive():
-                    reader = readers[key] = _Reader(account, region, mapping, shard)
-                    reader.start()
-                woken = reader.wake() or woken
+            with request_scope(account, region):
+                for shard in shards.shards(account, region, mapping):
+                    key = mapping["UUID"], shard.shard_id
+                    reader = readers.get(key)
+                    if reader is None or not reader.is_alive():
+                        reader = readers[key] = _Reader(account, region, mapping, shard)
+                        reader.start()
+                    woken = reader.wake() or woken
         return woken
 
     lambda_svc._poll_dynamodb_streams = poll
