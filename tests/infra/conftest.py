@@ -1,4 +1,4 @@
-"""Fixtures: the deployment of the golden files, synthesized once."""
+"""Fixtures: the deployments of the golden files, synthesized once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domicile.deployment import Deployment
-from tests.infra.synthesized import DEPLOYMENT, Stack, synthesize_stand_ins
+from tests.infra.synthesized import BRIDGED, DEPLOYMENT, Stack, synthesize_stand_ins
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,21 @@ def stacks(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> 
 def virginia(stacks: Path) -> Stack:
     """The stack of us-east-1, whose siblings are ap-south-1 and eu-west-1."""
     return Stack.read(stacks, "harbour-us-east-1")
+
+
+@pytest.fixture(scope="session")
+def bridged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stacks of a deployment in two partitions."""
+    return synthesize_stand_ins(Deployment.load(BRIDGED), tmp_path_factory.mktemp("bridged"))
+
+
+@pytest.fixture(scope="session")
+def singapore(bridged: Path) -> Stack:
+    """The gateway Region of AWS; its sibling is eu-west-1."""
+    return Stack.read(bridged, "harbour-ap-southeast-1")
+
+
+@pytest.fixture(scope="session")
+def beijing(bridged: Path) -> Stack:
+    """The gateway Region of AWS China; its sibling is cn-northwest-1."""
+    return Stack.read(bridged, "harbour-cn-north-1")

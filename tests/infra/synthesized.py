@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from domicile.core.partitions import partition_of
 from domicile.deployment import Deployment
 from domicile.naming import BRIDGE_FUNCTIONS, FUNCTIONS
 from infra.artifacts import Artifact
@@ -16,8 +17,10 @@ from infra.synthesis import synthesize
 
 GOLDEN = Path(__file__).with_name("golden")
 DEPLOYMENT = GOLDEN / "deployment.yaml"
+BRIDGED = GOLDEN / "bridge.yaml"
 
-_TOKENS = {"${data.aws_partition.partition.partition}": "aws", "${data.aws_caller_identity.account.account_id}": "1234"}
+_PARTITION = "${data.aws_partition.partition.partition}"
+_ACCOUNT = "${data.aws_caller_identity.account.account_id}"
 
 
 def stand_in_artifacts(dist: Path) -> dict[str, Artifact]:
@@ -37,6 +40,14 @@ def synthesize_stand_ins(deployment: Deployment, folder: Path) -> Path:
     return synthesize(deployment, stand_in_artifacts(dist), dist, folder / "out") / "stacks"
 
 
+def synthesize_beijing(folder: Path, bridge: dict[str, Any], **changes: Any) -> Stack:
+    """Return the stack of cn-north-1 where the bridge, and the deployment's own keys, are changed."""
+    deployment = Deployment.load(BRIDGED)
+    bridges = [deployment.bridges[0].model_dump(exclude_none=True) | bridge]
+    document = deployment.model_dump(exclude_none=True) | {"bridges": bridges} | changes
+    return Stack.read(synthesize_stand_ins(Deployment.model_validate(document), folder), "harbour-cn-north-1")
+
+
 @dataclass(frozen=True)
 class Stack:
     """One Region's configuration; ARNs are given as they are in the account 1234."""
@@ -45,11 +56,10 @@ class Stack:
 
     @classmethod
     def read(cls, stacks: Path, name: str) -> Stack:
-        """Return the stack of a name below the folder of a synthesis."""
+        """Return the stack of a name, ``harbour-<region>``, below the folder of a synthesis."""
         text = (stacks / name / "cdk.tf.json").read_text(encoding="utf-8")
-        for token, value in _TOKENS.items():
-            text = text.replace(token, value)
-        return cls(text)
+        partition = partition_of(name.removeprefix("harbour-"))
+        return cls(text.replace(_PARTITION, partition).replace(_ACCOUNT, "1234"))
 
     @property
     def configuration(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from domicile.local.providers import cli_configuration
 from domicile.local.terraform import find_terraform
 from infra.artifacts import ROOT
@@ -15,9 +17,12 @@ from infra.artifacts import ROOT
 _TIMEOUT_S = 120
 
 
-def test_a_stack_is_valid_and_its_lock_admits_the_provider(stacks: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fixture", "name"), [("stacks", "us-east-1"), ("bridged", "cn-north-1")])
+def test_a_stack_is_valid_and_its_lock_admits_the_provider(
+    request: pytest.FixtureRequest, tmp_path: Path, fixture: str, name: str
+) -> None:
     stack = tmp_path / "stack"
-    shutil.copytree(stacks / "harbour-us-east-1", stack)
+    shutil.copytree(request.getfixturevalue(fixture) / f"harbour-{name}", stack)
     configuration = tmp_path / "terraform.rc"
     configuration.write_text(cli_configuration(ROOT, os.environ), encoding="utf-8")
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1"}
