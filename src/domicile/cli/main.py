@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from domicile.cli import bridge, demo, deployment, dlq, load, local, project, quarantine, secrets, simulate, status
+from domicile.cli import (
+    advise,
+    bridge,
+    demo,
+    deployment,
+    dlq,
+    load,
+    local,
+    project,
+    quarantine,
+    secrets,
+    simulate,
+    status,
+)
 from domicile.errors import OperationError, UserError
 from domicile.local.errors import LocalError
 
@@ -46,6 +59,7 @@ app.command()(demo.demo)
 app.command()(simulate.simulate)
 app.command()(load.load)
 app.command()(status.status)
+app.command()(advise.advise)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
 app.add_typer(quarantine.app, name="quarantine")

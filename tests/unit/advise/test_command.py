@@ -1,0 +1,83 @@
+"""The command: what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from domicile.cli.main import main
+
+DEPLOYMENT = """
+name: shopease
+regions: [us-east-1, eu-west-1]
+authorities: {EU: eu-west-1}
+tables:
+  catalogue: {hash_key: {name: sku, type: S}}
+  customers: {hash_key: {name: id, type: S}, sensitive: {email: redact}}
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DOMICILE_FILE", raising=False)
+    (tmp_path / "domicile.yaml").write_text(DEPLOYMENT)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["domicile", "advise", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+def test_it_says_what_each_table_should_be_and_why(run: Run) -> None:
+    code, out, _ = run()
+    assert code == 0
+    assert "catalogue: native (eventual)\n" in out
+    assert "customers: localized\n" in out
+    assert "it has sensitive attributes (email)" in out
+    assert "EventBridge events" in out
+    assert "Not counted:" in out
+
+
+def test_json_has_the_same_with_the_numbers_and_their_sources(run: Run) -> None:
+    code, out, _ = run("--json", "--table", "customers", "--writes-per-second", "100")
+    assert code == 0
+    document = json.loads(out)
+    assert list(document["tables"]) == ["customers"]
+    table = document["tables"]["customers"]
+    assert table["replication"] == "localized"
+    assert table["workload"]["localized_share"] == 0.5
+    assert table["cost"]["native (eventual)"]["excluded_by"] == ["residency"]
+    assert table["cost"]["localized"]["usd_per_month"] > 0
+    assert document["prices"]["read_on"]
+
+
+def test_a_share_that_is_given_is_taken(run: Run) -> None:
+    _, out, _ = run("--json", "--table", "customers", "--localized-share", "1", "--stamped-share", "0.25")
+    load = json.loads(out)["tables"]["customers"]["workload"]
+    assert (load["localized_share"], load["stamped_share"]) == (1, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--table", "orders"], "--table orders: is not in domicile.yaml; accepted: catalogue, customers"),
+        (["--insert-share", "0.8", "--delete-share", "0.3"], "accepted: shares that are at most 1 together"),
+        (["--packing", "0"], "greater than or equal to 1"),
+        (["--localized-share", "2"], "less than or equal to 1"),
+    ],
+)
+def test_bad_input_is_refused_with_what_is_accepted(run: Run, arguments: list[str], said: str) -> None:
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert said in " ".join(err.replace("│", " ").split())
