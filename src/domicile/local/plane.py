@@ -17,6 +17,7 @@ from ministack.core import lambda_runtime
 from domicile.local.account import client_environment
 from domicile.local.adaptations import (
     access_keys,
+    alarms,
     bus_policy,
     invocations,
     put_events,
@@ -26,6 +27,7 @@ from domicile.local.adaptations import (
     rollouts,
     rule_targets,
     sandboxes,
+    security_groups,
     streams,
     time_to_live,
 )
@@ -51,6 +53,8 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
     put_events.install(faults)
     put_records.install(faults)
     bus_policy.install()
+    alarms.install()
+    security_groups.install()
     time_to_live.install(loop)
 
     stopped = asyncio.Event()
