@@ -9,8 +9,8 @@
 4. A record of a stub is the replication's own, unless the whole control attribute is the same before and after: then an
    application wrote on a stub.
 5. A global item goes to all Regions whole; a localized item to its home whole, and from its home to all as a stub.
-6. Beyond a partition's border "all" are those that the bridge lets be told. One that is not told of a version, and was
-   told of the one that it replaced, gets a delete with its version instead: what it holds must not outlive it there.
+6. Beyond a partition's border "all" are those that the bridge lets be told. One that is not told of a version, and has
+   the one that it replaced, gets a delete with its version instead: what it holds must not outlive it there.
 """
 
 from __future__ import annotations
@@ -184,7 +184,12 @@ def _delete(change: Change, version: Version, region: str, destination: tuple[st
 
 
 def _untold(change: Change, policy: Policy, table: TablePolicy, region: str, told: Collection[str]) -> tuple[str, ...]:
-    """Return the Regions that were told of what a write replaced, and are not told of the write."""
+    """Return the Regions that have something of what a write replaced, and are not told of the write.
+
+    The origin has something of it too, and may lie beyond. Who else was told of it does not depend on the origin that
+    the old image names: an ordinary update leaves that of the version before, and whatever a bridge brought here, it
+    lets pass for all.
+    """
     if change.old is None or not policy.bridges:
         return ()
     try:
@@ -192,5 +197,5 @@ def _untold(change: Change, policy: Policy, table: TablePolicy, region: str, tol
         authority = policy.authority_of(change.old, table)
     except (RecordInvalidError, UnknownAuthorityError):
         return ()  # it never left
-    before = policy.told(authority, old.origin if old else region)
-    return tuple(sorted(set(before) - set(told) - {region}))
+    before = {*policy.told(authority, region), *({old.origin} if old else ())}
+    return tuple(sorted(before - set(told) - {region}))

@@ -75,6 +75,20 @@ def test_an_item_that_may_not_be_known_beyond_any_more_is_deleted_there() -> Non
     assert sent("SG", IRELAND, old=image(None)) == {Operation.MOVE: (SINGAPORE,), Operation.DELETE: (BEIJING, NINGXIA)}
 
 
+def test_what_lies_where_it_was_written_is_deleted_there_too() -> None:
+    """Its origin has a stub of what moved home from there, and is told of nothing that replaces it."""
+    assert sent("CN", BEIJING, old=image("CN", Control(version=LOW, origin=IRELAND))) == {
+        Operation.STUB: (NINGXIA,),
+        Operation.DELETE: (IRELAND,),
+    }
+    # An ordinary update leaves the control attribute of the version before, whose origin was on another side.
+    updated = image(None, Control(version=LOW, origin=BEIJING))
+    assert sent("NX", SINGAPORE, old=updated, global_items=False) == {
+        Operation.MOVE: (NINGXIA,),
+        Operation.DELETE: (IRELAND,),
+    }
+
+
 def test_what_was_never_known_beyond_is_not_deleted_there() -> None:
     written_beyond = Control(version=LOW, origin=BEIJING)
     assert sent("SG", SINGAPORE, old=image("SG")) == {Operation.STUB: (IRELAND,)}
