@@ -99,6 +99,7 @@ class Replicator:
                 # An earlier delivery may have put the image, and died before its look at the ledger.
                 self._applier.honour_tombstone(table, mutation.key, mutation.version)
                 report.counts[Count.STALE] += 1
+                work.onward = self._overtaken(mutation, policy, table)
                 return
             if redeemed.operation is Operation.DELETE and mutation.operation is Operation.MOVE:
                 # Only this home was told of the version: nobody else would know that theirs is outdated.
@@ -109,7 +110,10 @@ class Replicator:
         if outcome is Outcome.APPLIED:
             now_ms = self._world.now_ms()
             report.sample(Duration.REPLICATION_LATENCY, mutation.origin, mutation.version.ms, now_ms)
-        if outcome is Outcome.STALE or mutation.operation not in (Operation.PUT, Operation.MOVE):
+        if outcome is Outcome.STALE:
+            work.onward = self._overtaken(mutation, policy, table)
+            return
+        if mutation.operation not in (Operation.PUT, Operation.MOVE):
             return
         receipt = Receipt(
             operation=mutation.operation,
@@ -152,6 +156,31 @@ class Replicator:
         result = anonymize(mutation.image or {}, table, self._world.hash_key.get())
         report.counts[Count.HASH_KEY_MISSING] += result.hash_keys_missing
         return replace(addressed, mutation=replace(mutation, operation=Operation.STUB, image=result.image))
+
+    def _overtaken(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
+        """Return a delete of a move's version for those who relied on it and are not told of what overtook it here.
+
+        The origin would keep the full image, and those that the stub was for what the move replaced.
+        """
+        if not policy.bridges or not table.stubs_everywhere or mutation.operation is not Operation.MOVE:
+            return None
+        here = self._world.store.get(table.name, mutation.key)
+        control = Control.of(here, table.control_attribute)
+        if here is None or control is None or control.version <= mutation.version:
+            return None
+        name = table.authority_attribute
+        sent = mutation.image or ({name: mutation.authority} if mutation.authority else {})
+        relying = {mutation.origin, *policy.told(policy.authority_of(sent, table), mutation.origin)}
+        told = {control.origin, *policy.told(policy.authority_of(here, table), control.origin)}
+        delete = Mutation(
+            operation=Operation.DELETE,
+            table=mutation.table,
+            key=mutation.key,
+            version=mutation.version.tombstone(),
+            origin=mutation.origin,
+        )
+        untold = tuple(sorted(relying - told - {self._world.region}))
+        return Addressed(untold, delete) if untold else None
 
     def _to_others(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
         """Address a change to the Regions that are neither this home nor the origin, where these are told at all."""
