@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domicile.core.control import Image
-from domicile.core.errors import RecordInvalidError
+from domicile.core.errors import PatienceExhaustedError, RecordInvalidError, TransientError
 from domicile.core.events import (
     CHANGES,
     SOURCE,
@@ -32,7 +32,7 @@ from domicile.core.events import (
 from domicile.core.parcels import Parcel
 from domicile.core.partitions import partition_of
 from domicile.core.policy import Policy
-from domicile.pipeline.guard import guarded
+from domicile.pipeline.guard import PATIENCE_MS, guarded, quarantine
 from domicile.pipeline.ports import Doorstep, World
 from domicile.pipeline.report import Count, Duration, Report
 
@@ -43,6 +43,7 @@ STEP = "gateway"
 class _Work:
     """What one record came to: the Region that emitted it, and what is to be put on the bus."""
 
+    record: Mapping[str, Any]
     sequence: str
     report: Report = field(default_factory=Report)
     emitter: str = ""
@@ -70,11 +71,16 @@ class Gateway:
         return report
 
     def _guarded(self, record: Mapping[str, Any]) -> _Work:
-        work = _Work(_sequence(record))
+        work = _Work(record, _sequence(record))
 
         def action(report: Report) -> None:
             data = _data(record)
-            self._one(Parcel.of_data(data), work, report)
+            try:
+                self._one(Parcel.of_data(data), work, report)
+            except TransientError as error:
+                if self._is_old(record):
+                    raise PatienceExhaustedError(type(error).__name__) from None
+                raise
             report.counts[Count.RECEIVED] += 1
             report.counts[Count.RECEIVED_BYTES] += len(data)
 
@@ -113,8 +119,15 @@ class Gateway:
 
     def _publish(self, work: Sequence[_Work], entries: Sequence[Entry], report: Report) -> None:
         for entry in self._world.publisher.publish(entries) if entries else ():
-            for member in entry.members:
-                report.retry(work[member].sequence, "PutEvents")
+            for done in (work[member] for member in entry.members):
+                if self._is_old(done.record):
+                    reason = PatienceExhaustedError.reason
+                    report.add([quarantine(self._world, STEP, done.sequence, done.record, reason)])
+                else:
+                    report.retry(done.sequence, "PutEvents")
+
+    def _is_old(self, record: Mapping[str, Any]) -> bool:
+        return self._world.now_ms() - float(record["kinesis"]["approximateArrivalTimestamp"]) * 1000 > PATIENCE_MS
 
 
 def _sequence(record: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ from domicile.core.errors import DomicileError, PermanentError, TransientError
 from domicile.pipeline.ports import World
 from domicile.pipeline.report import Report
 
+PATIENCE_MS = 20 * 3600 * 1000
+"""A stream's record that still fails at this age is quarantined whole: the stream forgets it after 24 hours."""
+
 
 def guarded(world: World, step: str, delivery: str, record: Any, action: Callable[[Report], None]) -> Report:
     """Run ``action`` on a report of its own; ``delivery`` names what is delivered again where it fails.

@@ -28,12 +28,10 @@ from domicile.core.routing import (
 from domicile.core.version import Version, refuse_far_future
 from domicile.core.writes import SameControl, Update
 from domicile.pipeline.apply import Applier
-from domicile.pipeline.guard import guarded, quarantine, retry
+from domicile.pipeline.guard import PATIENCE_MS, guarded, quarantine, retry
 from domicile.pipeline.ports import World
 from domicile.pipeline.report import Count, Report
 
-PATIENCE_MS = 20 * 3600 * 1000
-"""A record that still fails at this age is quarantined whole: the stream forgets it after 24 hours."""
 STUB_REPAIRS_MAX = 3
 STEP = "listener"
 

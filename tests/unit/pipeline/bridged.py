@@ -16,7 +16,7 @@ from domicile.pipeline.gateway import Gateway
 from domicile.pipeline.inbox import Message
 from domicile.pipeline.report import Report
 from tests.policies import IRELAND, SINGAPORE, TABLE, bridged
-from tests.unit.pipeline.region import Region
+from tests.unit.pipeline.region import NOW_MS, Region
 
 
 @dataclass
@@ -85,7 +85,8 @@ def answer(name: str, origin: str, receipt: Receipt, emitter: str) -> Message:
 
 def record(sequence: int, data: bytes) -> dict[str, Any]:
     """A record of the stream, as Lambda brings it."""
-    return {"kinesis": {"sequenceNumber": str(sequence), "data": base64.b64encode(data).decode()}}
+    text = base64.b64encode(data).decode()
+    return {"kinesis": {"sequenceNumber": str(sequence), "data": text, "approximateArrivalTimestamp": NOW_MS / 1000}}
 
 
 def arrived(sequence: int, destination: Sequence[str], fields: Mapping[str, Any], emitter: str, **more: Any) -> Any:

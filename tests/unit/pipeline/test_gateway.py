@@ -10,6 +10,7 @@ import pytest
 from domicile.core.errors import PolicyUnavailableError, TransientError
 from domicile.core.events import Limits, Operation, unpack_mutations
 from domicile.core.parcels import Parcel
+from domicile.pipeline.guard import PATIENCE_MS
 from domicile.pipeline.inbox import Message
 from domicile.pipeline.report import Count, Duration
 from tests.policies import BEIJING, IRELAND, NINGXIA, SINGAPORE
@@ -109,6 +110,18 @@ def test_what_a_replicator_could_not_take_comes_back() -> None:
     region = GatewayRegion(limits=Limits(chunk_bytes_max=100, packed_bytes_max=200))
     region.doorstep.error = TransientError("busy")
     assert region.take_in(arrived(1, HERE, GLOBAL.to_json(), NINGXIA)).failed == ["1"]
+
+
+@pytest.mark.parametrize(("age_ms", "kept"), [(PATIENCE_MS - 1_000, False), (PATIENCE_MS + 1_000, True)])
+@pytest.mark.parametrize("fails", ["policy", "bus"])
+def test_what_the_stream_is_about_to_forget_is_quarantined_whole(fails: str, age_ms: int, kept: bool) -> None:
+    region = GatewayRegion()
+    region.now_ms += age_ms
+    region.policy.error = PolicyUnavailableError("none") if fails == "policy" else None
+    region.bus.refuses = lambda _: True
+    staged = arrived(1, HERE, GLOBAL.to_json(), NINGXIA)
+    assert region.take_in(staged).failed == ([] if kept else ["1"])
+    assert region.quarantine.records == ([("patience_exhausted", "gateway", staged)] if kept else [])
 
 
 def test_the_other_side_s_gateway_takes_what_the_courier_sent() -> None:

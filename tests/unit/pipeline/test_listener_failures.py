@@ -17,7 +17,7 @@ from domicile.core.errors import (
 from domicile.core.events import Operation
 from domicile.core.version import AHEAD_MS_MAX
 from domicile.core.writes import Update
-from domicile.pipeline.listener import PATIENCE_MS
+from domicile.pipeline.guard import PATIENCE_MS
 from domicile.pipeline.report import Count
 from tests.unit.pipeline.region import (
     AT_MS,
