@@ -49,7 +49,8 @@ def as_json(advice: list[Advice]) -> dict[str, Any]:
     return {
         "tables": {
             one.table: {
-                "replication": one.choice.value if one.choice else None,
+                "replication": one.choice.replication if one.choice else None,
+                "consistency": one.choice.consistency if one.choice else None,
                 "reasons": [
                     {**asdict(reason), "excludes": [choice.value for choice in reason.excludes]}
                     for reason in one.reasons

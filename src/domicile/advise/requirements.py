@@ -27,9 +27,19 @@ _STRONG_REGION_SETS = (
 class Choice(Enum):
     """A kind of replication; of two that cost the same the first one is chosen."""
 
-    NATIVE_EVENTUAL = "native (eventual)"
-    NATIVE_STRONG = "native (strong)"
+    NATIVE_EVENTUAL = "native eventual"
+    NATIVE_STRONG = "native strong"
     LOCALIZED = "localized"
+
+    @property
+    def replication(self) -> str:
+        """The kind without its consistency: ``native`` or ``localized``."""
+        return self.value.partition(" ")[0]
+
+    @property
+    def consistency(self) -> str | None:
+        """A native table's consistency: ``eventual`` or ``strong``."""
+        return self.value.partition(" ")[2] or None
 
 
 _NATIVE = (Choice.NATIVE_EVENTUAL, Choice.NATIVE_STRONG)
@@ -70,7 +80,7 @@ def reasons(deployment: Deployment, table: Table, needs: Needs) -> list[Reason]:
         *_transactions(needs),
         Reason(
             "streams",
-            "a native replica's stream shows replicated changes too; a localized table's has the listener as one of its "
+            "a native replica's stream shows replicated changes too; a localized table's has the listener as one of "
             "two readers, and shows the control attribute",
             source=GLOBAL_TABLES,
         ),

@@ -42,7 +42,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 def test_it_says_what_each_table_should_be_and_why(run: Run) -> None:
     code, out, _ = run()
     assert code == 0
-    assert "catalogue: native (eventual)\n" in out
+    assert "catalogue: native eventual\n" in out
     assert "customers: localized\n" in out
     assert "it has sensitive attributes (email)" in out
     assert "EventBridge events" in out
@@ -55,11 +55,17 @@ def test_json_has_the_same_with_the_numbers_and_their_sources(run: Run) -> None:
     document = json.loads(out)
     assert list(document["tables"]) == ["customers"]
     table = document["tables"]["customers"]
-    assert table["replication"] == "localized"
+    assert (table["replication"], table["consistency"]) == ("localized", None)
     assert table["workload"]["localized_share"] == 0.5
-    assert table["cost"]["native (eventual)"]["excluded_by"] == ["residency"]
+    assert table["cost"]["native eventual"]["excluded_by"] == ["residency"]
     assert table["cost"]["localized"]["usd_per_month"] > 0
     assert document["prices"]["read_on"]
+
+
+def test_json_spells_a_choice_as_the_deployment_file_does(run: Run) -> None:
+    _, out, _ = run("--json", "--table", "catalogue")
+    table = json.loads(out)["tables"]["catalogue"]
+    assert (table["replication"], table["consistency"]) == ("native", "eventual")
 
 
 def test_a_share_that_is_given_is_taken(run: Run) -> None:
