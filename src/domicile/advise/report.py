@@ -86,7 +86,7 @@ def as_text(advice: list[Advice]) -> Iterator[str]:
 
 
 def _table(one: Advice) -> Iterator[str]:
-    yield f"{one.table}: {one.choice.value if one.choice else 'no replication gives all of this'}"
+    yield f"{one.table}: {_verdict(one)}"
     for reason in one.reasons:
         excludes = ", ".join(choice.value for choice in reason.excludes)
         yield f"  {reason.rule}: {reason.text}" + (f" -> not {excludes}" if excludes else "")
@@ -108,6 +108,12 @@ def _table(one: Advice) -> Iterator[str]:
                 amounts = f"{line.per_write:>14.4g}{line.per_month:>20,.0f}{line.usd_per_month:>14,.2f}"
                 yield f"    {_words(line.quantity):<32}{amounts}"
         shown.append(bill)
+
+
+def _verdict(one: Advice) -> str:
+    if one.choice is None:
+        return "no replication gives all that is asked"
+    return f"{one.choice.value}, {one.bills[one.choice].usd_per_month:,.2f} USD a month"
 
 
 def _words(quantity: str) -> str:
