@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 
 from domicile.advise.calls import Change, Kind, Layout, Placement, parts
 from domicile.aws.wire import to_boto
-from domicile.core.control import Image
+from domicile.core.control import Control, Image
+from domicile.core.version import stamp
 from domicile.local import api
 from tests.local.failures import IRELAND, MUMBAI, VIRGINIA, await_quiet, fresh
-from tests.local.regions import Regions, eventually
+from tests.local.regions import CONTROL, Regions, eventually
 
 LAYOUT = Layout(regions=3)
 HOME, ORIGIN = IRELAND, VIRGINIA
@@ -62,14 +64,18 @@ def modelled(regions: Regions, change: Change, origin: str) -> Calls:
 
 
 def change(regions: Regions, change: Change, origin: str, name: str) -> None:
-    """Make the change as ordinary code does."""
+    """Make the change as ordinary code does, or as a stamping writer."""
     key: Image = {"customer_id": {"S": name}}
+    version = stamp(int(time.time() * 1000), None, origin)
+    control: Image = {CONTROL: Control(version=version, origin=origin).to_value()}
     if change.kind is Kind.INSERT:
-        regions.put(origin, "customers", item(name, change.placement))
-    elif change.kind is Kind.UPDATE:
-        regions.update(origin, "customers", key, "city", {"S": "Cork"})
-    else:
+        regions.put(origin, "customers", {**item(name, change.placement), **(control if change.stamped else {})})
+    elif change.kind is Kind.DELETE:
         regions.delete(origin, "customers", key)
+    elif change.stamped:
+        regions.update(origin, "customers", key, CONTROL, control[CONTROL])
+    else:
+        regions.update(origin, "customers", key, "city", {"S": "Cork"})
 
 
 def item(name: str, placement: Placement) -> Image:
@@ -80,15 +86,17 @@ def item(name: str, placement: Placement) -> Image:
 def test_each_change_causes_the_calls_that_the_model_counts(regions: Regions) -> None:
     expected: Calls = Counter()
     count_from_now(regions)
-    for origin, placement, kinds in (
-        (ORIGIN, Placement.GLOBAL, list(Kind)),
-        (HOME, Placement.HOME, list(Kind)),
-        (ORIGIN, Placement.AWAY, [Kind.INSERT]),
-        (MUMBAI, Placement.AWAY, [Kind.INSERT]),
+    for origin, placement, kinds, stamped in (
+        (ORIGIN, Placement.GLOBAL, list(Kind), False),
+        (HOME, Placement.HOME, list(Kind), False),
+        (ORIGIN, Placement.AWAY, [Kind.INSERT], False),
+        (ORIGIN, Placement.GLOBAL, [Kind.INSERT, Kind.UPDATE], True),
+        (HOME, Placement.HOME, [Kind.INSERT, Kind.UPDATE], True),
+        (MUMBAI, Placement.AWAY, [Kind.INSERT], True),
     ):
         name = fresh("counted")
         for kind in kinds:
-            made = Change(kind, placement)
+            made = Change(kind, placement, stamped)
             change(regions, made, origin, name)
             expected += modelled(regions, made, origin) + Counter({(origin, WRITES[kind]): 1})
             eventually(counted, expected.__eq__, f"{made}: {expected}", within_s=60)
