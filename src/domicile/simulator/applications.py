@@ -35,7 +35,7 @@ class Applications:
         self._faults = schedule.faults
         self._keys: list[Image] = [{"pk": {"S": f"k{number}"}} for number in range(schedule.faults.keys)]
         skew_ms = schedule.faults.skew_ms_max
-        self._skew_ms = {region: self._chance.randint(-skew_ms, skew_ms) for region in schedule.regions}
+        self._skew_ms = {region: self._chance.randint(-skew_ms, skew_ms) for region in schedule.topology.regions}
         self._expiring = [key for key in self._keys if self._chance.random() < schedule.faults.expiring]
         self._ids = 0
 
@@ -139,7 +139,8 @@ class Applications:
         if self._chance.random() >= self._faults.localized:
             return {}
         late = self._chance.random() < self._faults.late_authority
-        return {"authority": {"S": "CN" if late else self._chance.choice(["EU", "IN"])}}
+        topology = self._schedule.topology
+        return {"authority": {"S": topology.late if late else self._chance.choice(topology.authorities)}}
 
 
 def _describe(write: Write, *, plain_put: bool) -> str:

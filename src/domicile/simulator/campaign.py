@@ -18,10 +18,14 @@ _REPLAYED = 3
 
 
 def run(
-    seed: int, regions: int = 3, faults: Faults | None = None, trace: Callable[[str], None] | None = None
+    seed: int,
+    regions: int = 3,
+    faults: Faults | None = None,
+    trace: Callable[[str], None] | None = None,
+    partitions: int = 1,
 ) -> list[str]:
     """Run one seed and return what is wrong with it; ``trace`` hears what happens."""
-    schedule = Schedule(seed, regions=regions, faults=faults, trace=trace)
+    schedule = Schedule(seed, regions=regions, partitions=partitions, faults=faults, trace=trace)
     history = schedule.run()
     problems = check(history)
     if not problems and seed % _REPLAYED == 0 and not _redriven_out_of_order(history):
@@ -29,9 +33,11 @@ def run(
     return problems
 
 
-def run_all(seeds: Iterable[int], regions: int, faults: Faults | None, jobs: int) -> Iterator[dict[int, list[str]]]:
+def run_all(
+    seeds: Iterable[int], regions: int, faults: Faults | None, jobs: int, partitions: int = 1
+) -> Iterator[dict[int, list[str]]]:
     """Run the seeds in chunks, in ``jobs`` processes; yield the results of each chunk, by seed, as it is done."""
-    chunk = partial(_run_chunk, regions=regions, faults=faults)
+    chunk = partial(_run_chunk, regions=regions, faults=faults, partitions=partitions)
     if jobs == 1:
         yield from map(chunk, _chunks(seeds))
         return
@@ -44,8 +50,8 @@ def _redriven_out_of_order(history: History) -> bool:
     return any(record.sequence is not None and record.reason not in FINAL_REASONS for record in history.quarantined)
 
 
-def _run_chunk(seeds: list[int], regions: int, faults: Faults | None) -> dict[int, list[str]]:
-    return {seed: run(seed, regions, faults) for seed in seeds}
+def _run_chunk(seeds: list[int], regions: int, faults: Faults | None, partitions: int) -> dict[int, list[str]]:
+    return {seed: run(seed, regions, faults, partitions=partitions) for seed in seeds}
 
 
 def _chunks(seeds: Iterable[int]) -> Iterator[list[int]]:

@@ -2,8 +2,9 @@
 
 | checker | what it demands |
 |---|---|
-| convergence | every Region ends with the image of each key's winner that it may hold |
+| convergence | every Region ends with the image of each key's winner, among what it is told of, that it may hold |
 | residency | a sensitive value is seen only where it was written and at its home; that of a global item everywhere |
+| bridge_rules | of a write that a bridge does not let pass nothing is seen beyond, and nothing that it replaced stays |
 | no_erasure_before_arrival | a full image becomes a stub only when the home has had that version or a later one |
 | no_lost_write | each write has a version, or was overwritten before; what replaced it is above it; a stub's is kept |
 | no_resurrection | no Region ends with a write below the key's last delete, one that was replaced, or that expired |
@@ -16,12 +17,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from domicile.simulator.history import CANARY, History, Image, Write, authority, control, is_stub, version, write_id
+from domicile.simulator.history import (
+    CANARY,
+    TRANSIT,
+    History,
+    Image,
+    Write,
+    control,
+    is_stub,
+    version,
+    write_id,
+)
+from domicile.simulator.told import homes_of, on_its_way, told
 
-UNEXPECTED = ("record_invalid", "unexpected_", "permanent", "version_in_future", "item_too_large", "request_invalid")
+UNEXPECTED = (
+    *("record_invalid", "unexpected_", "permanent", "version_in_future", "item_too_large", "request_invalid"),
+    "not_allowed_to_cross",
+)
 
 
 def check(history: History) -> list[str]:
@@ -32,34 +48,61 @@ def check(history: History) -> list[str]:
 def convergence(history: History) -> Iterator[str]:
     """Judge each key's final images by its winner."""
     for key, images in history.final.items():
-        winner = _winner(history, key)
-        image = winner[1].image if winner is not None else None
-        expired = image is not None and int(image.get("expires_at", {"N": "99999999999"})["N"]) <= history.ended_at_s
         for region, found in images.items():
-            problem = None
-            if winner is None or image is None:
-                problem = "is there" if found is not None else None
-            elif _hears(history, image, region):
-                gone = "is there" if found is not None else None
-                problem = gone if expired else _unlike(history, winner[0], image, region, images)
-            if problem is not None:
-                yield f"{key} in {region} {problem}"
+            untold = _untold(history, key, region)
+            problems: list[str | None] = []
+            for known, write in _told_writes(history, key, region):
+                problems.append(_unlike_end(history, known, write, region, images, gone_on=known < untold))
+                homes = homes_of(history, write.image) or [write.region]
+                if known > untold or write.region in (region, *homes):
+                    break  # what moved home may have met a greater version there, of which this Region is not told
+            if found is not None and not problems:
+                problems.append("is there")
+            if problems and None not in problems:
+                yield f"{key} in {region} {problems[0]}"
 
 
-def _hears(history: History, image: Image, region: str) -> bool:
-    """Whether a Region is told of a write with this image; without stubs, a former home is not."""
-    homes = _homes(history, image)
+def _unlike_end(
+    history: History, wanted: str, write: Write, region: str, images: Mapping[str, Image | None], *, gone_on: bool
+) -> str | None:
+    """Return in what a Region's end differs from what is due if a write is the last that it heard of.
+
+    ``gone_on``: there is a greater version of which it is not told, or no more than that it has nothing to keep.
+    """
+    found, image = images[region], write.image
+    if image is not None and not _keeps(history, image, region):
+        return None
+    if image is None or _expires_at_s(image) <= history.ended_at_s or (gone_on and found is None):
+        return "is there" if found is not None else None
+    return _unlike(history, wanted, image, region, images, gone_on=gone_on)
+
+
+def _expires_at_s(image: Image) -> int:
+    return int(image.get("expires_at", {"N": "99999999999"})["N"])
+
+
+def _keeps(history: History, image: Image, region: str) -> bool:
+    """Whether a Region has a copy of an image that it is told of; without stubs, a former home has none."""
+    homes = homes_of(history, image)
     return history.stubs_everywhere or homes is None or list(homes) == [region]
 
 
-def _homes(history: History, image: Image | None) -> Sequence[str] | None:
-    """Return the Regions that are or were an image's home; None if it is global."""
-    return history.homes.get(authority(image) or "")
+def _untold(history: History, key: str, region: str) -> str:
+    """Return the greatest version of a key of which a Region is not told; it may have come there as a delete."""
+    versions = _versions(history)
+    untold = (
+        _version_of(write, versions) or ""
+        for write in history.writes
+        if write.key == key and write.void is None and region not in told(history, write)
+    )
+    return max(untold, default="")
 
 
-def _unlike(history: History, wanted: str, image: Image, region: str, images: Mapping[str, Image | None]) -> str | None:
+def _unlike(
+    history: History, wanted: str, image: Image, region: str, images: Mapping[str, Image | None], *, gone_on: bool
+) -> str | None:
     """Return in what an item differs from what its Region should hold of the winner."""
-    found, homes = images[region], _homes(history, image)
+    found, homes = images[region], homes_of(history, image)
     if found is None:
         return "is missing"
     if version(found) != wanted:
@@ -69,7 +112,7 @@ def _unlike(history: History, wanted: str, image: Image, region: str, images: Ma
     content = {name: value for name, value in found.items() if name != "_dom"}
     if homes is None or (region in homes and not is_stub(found)):
         return None if content == image and not is_stub(found) else "is not the full image"
-    if not _leads_home(homes, images, found, wanted):
+    if not gone_on and not _leads_home(homes, images, found, wanted):
         return "does not lead to the full image"
     members = control(found) or {}
     if _canaries(found):
@@ -114,17 +157,39 @@ def _stub(history: History, image: Image) -> dict[str, Any]:
 
 def residency(history: History) -> Iterator[str]:
     """Judge each place where a canary was seen."""
-    allowed: dict[int, set[str]] = {}
+    allowed: dict[int, set[str]] = defaultdict(set)
+    passing: dict[int, set[str]] = defaultdict(set)
     for write in history.writes:
         for canary in _canaries(write.image):
-            regions = allowed.setdefault(canary, set())
-            homes = _homes(history, write.image)
-            regions |= (
-                {write.region, *homes} if homes is not None else {write.region} if write.void else {*history.regions}
-            )
+            homes = homes_of(history, write.image)
+            allowed[canary] |= {write.region, *homes} if homes is not None else told(history, write)
+            passing[canary] |= on_its_way(history, write)
     for (region, canary), place in history.seen.items():
-        if region not in allowed.get(canary, ()):
+        if region not in allowed[canary] and not (region in passing[canary] and place in TRANSIT):
             yield f"canary {canary} in {region}: {place}"
+
+
+def bridge_rules(history: History) -> Iterator[str]:
+    """Judge where writes were seen, and what stayed where a write is not told of that replaced it.
+
+    Who has neither stub nor global item of a write has nothing of it. What a write replaced may not outlive it where
+    nobody hears of the write.
+    """
+    by_id = {write.id: write for write in history.writes}
+    for (region, number), place in history.shown.items():
+        write = by_id[number]
+        passes = place in TRANSIT and region in on_its_way(history, write)
+        if region not in told(history, write) and not passes:
+            yield f"write {number} in {region}: {place}"
+    if history.bridge is None or not history.stubs_everywhere:
+        return
+    versions = _versions(history)
+    for below, above in _replaced(history, versions):
+        for region in told(history, below) - told(history, above):
+            for items in (history.final, history.replayed):
+                image = items.get(below.key, {}).get(region)
+                if image is not None and (version(image) or "") < (_version_of(above, versions) or ""):
+                    yield f"{below.key} in {region} was replaced by write {above.id}, which is not told there"
 
 
 def no_erasure_before_arrival(history: History) -> Iterator[str]:
@@ -151,8 +216,12 @@ def no_erasure_before_arrival(history: History) -> Iterator[str]:
 def no_lost_write(history: History) -> Iterator[str]:
     """Judge whether every write had its chance, and nothing was stuck or kept for an unknown reason."""
     yield from history.stuck
+    kept_poison = {(record.region, record.staged) for record in history.quarantined}
+    for region, staged in history.poisoned - kept_poison:
+        yield f"{region} did not quarantine record {staged}, which is none"
     for record in history.quarantined:
-        if record.reason.startswith(UNEXPECTED):
+        poisoned = record.reason == "record_invalid" and (record.region, record.staged) in history.poisoned
+        if record.reason.startswith(UNEXPECTED) and not poisoned:
             yield f"{record.region} quarantined a record: {record.reason}"
     versions = _versions(history)
     kept = {(record.region, canary) for record in history.quarantined for canary in record.canaries}
@@ -197,19 +266,24 @@ def no_resurrection(history: History) -> Iterator[str]:
 def idempotence(history: History) -> Iterator[str]:
     """Judge what changed when everything was handled again; nonces may, and what a Region is not told of."""
     for key, images in history.replayed.items():
-        winner = _winner(history, key)
         for region, image in images.items():
-            told = winner is None or winner[1].image is None or _hears(history, winner[1].image, region)
-            if told and _visible(image) != _visible(history.final[key][region]):
+            _, winner = next(_told_writes(history, key, region), (None, None))
+            keeps = winner is None or winner.image is None or _keeps(history, winner.image, region)
+            final = history.final[key][region]
+            # A stub whose home has gone on without this Region goes when its move is handled again.
+            gone_on = is_stub(final) and (version(final) or "") < _untold(history, key, region)
+            if keeps and _visible(image) != _visible(final) and not (gone_on and image is None):
                 yield f"{key} in {region} changed when everything was handled again"
 
 
 def bounded_traffic(history: History) -> Iterator[str]:
     """Judge each version's events by how often what causes them was handled.
 
-    A record causes at most one event with its version; a message, for each of its changes, at most one answer and one
-    stub. What causes an event is a change that an application made: nothing else has a version.
+    A record causes at most one event with its version, and another one for those that a bridge does not tell of it; a
+    message, for each of its changes, at most one answer and one stub. What causes an event is a change that an
+    application made: nothing else has a version. A message of an outbox causes at most one crossing for each change.
     """
+    per_record = 1 if history.bridge is None else 2
     sequences = {(write.region, write.version): write.sequence for write in history.writes if write.version is not None}
     records = {(write.region, write.sequence) for write in history.writes if write.version is None}
     for (region, kind, seen), count in history.sent.items():
@@ -217,16 +291,20 @@ def bounded_traffic(history: History) -> Iterator[str]:
         if sequence is None or ((origin, sequence) not in records and (origin, seen) not in sequences):
             yield f"an event carries {seen}, which no application made"
         elif count > (
-            (history.handled[region, sequence] if (region, kind) == (origin, "changes") else 0)
+            (per_record * history.handled[region, sequence] if (region, kind) == (origin, "changes") else 0)
             + history.handled[region, seen]
             + history.claims[region]
         ):
             yield f"{count} events of {kind} by {region} carry {seen}"
+    for (region, seen), count in history.crossed.items():
+        if count > history.offered[region, seen] + history.claims[region]:
+            yield f"{count} records from {region} beyond carry {seen}"
 
 
 CHECKERS: tuple[Callable[[History], Iterator[str]], ...] = (
     convergence,
     residency,
+    bridge_rules,
     no_erasure_before_arrival,
     no_lost_write,
     no_resurrection,
@@ -235,15 +313,16 @@ CHECKERS: tuple[Callable[[History], Iterator[str]], ...] = (
 )
 
 
-def _winner(history: History, key: str) -> tuple[str, Write] | None:
-    """Return the key's greatest version that an application wrote, and its write."""
+def _told_writes(history: History, key: str, region: str) -> Iterator[tuple[str, Write]]:
+    """Yield the writes of a key that a Region is told of, with their versions: the greatest first."""
     versions = _versions(history)
     found = [
         (known, write.id, write)
         for write in history.writes
         if write.key == key and write.void is None and (known := _version_of(write, versions)) is not None
+        if region in told(history, write)
     ]
-    return (max(found)[0], max(found)[2]) if found else None
+    yield from ((known, write) for known, _, write in sorted(found, reverse=True))
 
 
 def _versions(history: History) -> dict[tuple[str, int], str]:

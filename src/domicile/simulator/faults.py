@@ -17,7 +17,8 @@ _CHOICES = {
     "writers": ("any", "stamped"),
     "strategy": ("redact", "remove", "hash"),
 }
-_DRAWN_APART = ("plain_writers", "deletes", "localized", "re_pointed", "received_twice")
+_OF_A_LINK = ("link_down", "link_throttle", "link_lost_answer", "key_refused", "poison")
+_DRAWN_APART = ("plain_writers", "deletes", "localized", "re_pointed", "received_twice", *_OF_A_LINK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,13 @@ class Faults:
     policy_garbage: float = 0.01  # in a step, AppConfig begins to give a Region a broken policy, or stops it
     hours_pass: float = 0.005  # in a step, up to eight hours pass, with few deliveries
     re_pointed: float = 0.0  # of a schedule: the map gives the authority EU another home meanwhile
+    link_down: float = 0.01  # in a step, a bridge's link goes down or comes back in one direction
+    link_throttle: float = 0.05  # a request over a link is throttled, in part or as a whole
+    link_lost_answer: float = 0.03  # the stream beyond took the records, but the answer is lost
+    link_delay_ms_max: int = 1000  # how long a record takes over a link
+    key_refused: float = 0.005  # in a step, a courier's key begins to be refused, or is good again
+    poison: float = 0.01  # in a step, a record that no courier sent is in a gateway's stream
+
     redrive: float = 0.02  # in a step, a Region's quarantine and dead letters are redriven
     receives_max: int = 4  # how often a message is received before it is a dead letter
 
@@ -87,6 +95,9 @@ class Faults:
             values["writers"] = chance.choice(["any", "stamped"])
         values["received_twice"] = chance.choice([0.0, 0.1])
         values["re_pointed"] = chance.choice([0.0, 0.0, 1.0])
+        for name in _OF_A_LINK:
+            values[name] = getattr(usual, name) * chance.choice([0, 0, 1, 1, 3])
+        values["link_delay_ms_max"] = chance.choice([50, 1000, 30_000])
         return cls(**values)
 
     @classmethod

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +22,21 @@ CANARY = re.compile(r"canary([0-9]+)@")
 """Every sensitive value names the write that brought it: ``canary17@...``."""
 VERSION = re.compile(r"[0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+")
 # A body that travels compressed, in JSON, or in JSON within JSON.
-_COMPRESSED = re.compile(r'"gzip\\*":\s?\\*"([A-Za-z0-9+/=]+)')
-_CANARY_OR_VERSION = re.compile(r"canary([0-9]+)@|([0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+)")
+_COMPRESSED = re.compile(r'"(?:gzip|data)\\*":\s?\\*"([A-Za-z0-9+/=]+)')
+_ID = r'"value\\*":\s?\{\\*"N\\*":\s?\\*"([0-9]+)'
+_TRACE = re.compile(rf"canary([0-9]+)@|([0-9]{{15}}-[01][0-9]{{6,40}}-[a-z0-9-]+)|{_ID}")
+TRANSIT = ("event", "outbox", "stream", "quarantine")
+"""Where a full image may be in a gateway Region on its way home."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bridge:
+    """What is documented of a bridge: the partition of each Region, each one's gateway, and what may cross."""
+
+    sides: Mapping[str, str]
+    gateways: Mapping[str, str]
+    global_items: bool
+    stubs: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +73,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that was quarantined: its canaries, and the sequence number of a stream's record."""
+    """A record that was quarantined: its canaries, and its sequence number in a table's or a staging stream."""
 
     region: str
     reason: str
     canaries: frozenset[int]
     sequence: int | None = None
+    staged: str | None = None
 
 
 @dataclass
@@ -71,54 +87,84 @@ class History:
     """One schedule.
 
     ``homes`` maps an authority to its home Regions, one after the other. ``seen`` maps (Region, canary) to the place
-    where it was first seen there. ``sent`` counts what events carried: by emitter, type and version. ``handled`` counts
-    what functions were given: by Region and by a record's sequence number or a change's version; ``claims`` the
-    messages that only name an image, which may be of a later version. ``final`` and ``replayed`` are the items by key
-    and Region at the end, and after everything was handled once more.
+    where it was first seen there, outside of ``TRANSIT`` if it ever was; ``shown`` does so for the ids of writes.
+    ``poisoned`` are records of staging streams that no courier sent. ``crossed`` counts what couriers handed to their
+    links, by their Region and version, and ``offered`` what outboxes gave to them. ``sent`` counts what events
+    carried: by emitter, type and version. ``handled`` counts what functions were given: by Region and by a record's
+    sequence number or a change's version; ``claims`` the messages that only name an image, which may be of a later
+    version. ``final`` and ``replayed`` are the items by key and Region at the end, and after everything was handled
+    once more.
     """
 
     regions: tuple[str, ...]
     homes: Mapping[str, Sequence[str]]
+    bridge: Bridge | None = None
     stubs_everywhere: bool = True
     strategy: str = "redact"
     hash_key: bytes = b""
     writes: list[Write] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     seen: dict[tuple[str, int], str] = field(default_factory=dict)
+    shown: dict[tuple[str, int], str] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
+    poisoned: set[tuple[str, str]] = field(default_factory=set)
     quarantined: list[Quarantined] = field(default_factory=list)
     handled: Counter[tuple[str, int | str]] = field(default_factory=Counter)
     claims: Counter[str] = field(default_factory=Counter)
     sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    offered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    crossed: Counter[tuple[str, str]] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
     final: dict[str, dict[str, Image | None]] = field(default_factory=dict)
     replayed: dict[str, dict[str, Image | None]] = field(default_factory=dict)
     ended_at_s: int = 0
 
     def saw(self, region: str, place: str, text: str) -> None:
-        """Note which canaries and versions a text brought to a place in a Region."""
-        for canary, version in _CANARY_OR_VERSION.findall(_readable(text)):
+        """Note which canaries, versions and ids of writes a text brought to a place in a Region."""
+        for canary, version, write in _TRACE.findall(_readable(text)):
             if version:
                 self.versions.add(version)
-            else:
-                self.seen.setdefault((region, int(canary)), place)
+                continue
+            places, trace = (self.seen, (region, int(canary))) if canary else (self.shown, (region, int(write)))
+            if places.get(trace, "event") in TRANSIT:
+                places[trace] = place
 
     def put_event(self, region: str, kind: str, text: str) -> None:
         """Note what an event carries."""
         self.saw(region, "event", text)
         self.sent.update((region, kind, version) for version in VERSION.findall(_readable(text)))
 
-    def gave_message(self, region: str, text: str) -> None:
+    def gave_message(self, region: str, function: str, text: str) -> None:
         """Note what a message gives to a function."""
         readable = _readable(text)
-        self.handled.update((region, version) for version in VERSION.findall(readable))
+        versions = [(region, version) for version in VERSION.findall(readable)]
+        self.handled.update(versions)
         self.claims[region] += '"claim":true' in readable
+        if function == "courier":
+            self.offered.update(versions)
+
+    def gave_record(self, region: str, record: Mapping[str, Any]) -> None:
+        """Note which record of a stream was given to a function."""
+        if "kinesis" in record:
+            self.gave_message(region, "gateway", json.dumps(record))
+        else:
+            self.handled[region, int(record["dynamodb"]["SequenceNumber"])] += 1
+
+    def handed_over(self, region: str, text: str) -> None:
+        """Note what a Region's courier hands to its link."""
+        self.crossed.update((region, version) for version in VERSION.findall(_readable(text)))
 
 
 def _readable(text: str) -> str:
     """Return a text with what is compressed in it: who can read the one can read the other."""
-    inflated = (gzip.decompress(base64.b64decode(body)).decode() for body in _COMPRESSED.findall(text))
-    return "\n".join([text, *inflated])
+    return "\n".join([text, *map(_inflated, _COMPRESSED.findall(text))])
+
+
+def _inflated(body: str) -> str:
+    try:
+        return gzip.decompress(base64.b64decode(body)).decode()
+    except (OSError, EOFError, ValueError, zlib.error):
+        return ""  # nothing of Domicile's, which only a staging stream may have
 
 
 def write_id(image: Image | None) -> int | None:

@@ -74,7 +74,8 @@ class Network:
         receiver = schedule.by_name[hop.receiver]
         schedule.history.saw(hop.receiver, "event", hop.text)
         for purpose in receiver.bus.purposes(hop.event):
-            self._deliver(receiver, purpose, hop.text)
+            if not purpose.startswith("to-"):  # EventBridge forwards an event once
+                self._deliver(receiver, purpose, hop.text)
         return True
 
     def redrive(self) -> bool:
@@ -88,7 +89,7 @@ class Network:
 
     def _deliver(self, region: Region, purpose: str, text: str) -> None:
         self._schedule.history.saw(region.name, purpose, text)
-        (region.inbox if purpose == "inbox" else region.receipts).send(text)
+        region.queues[purpose].send(text)
 
 
 def _describe(detail: Mapping[str, Any]) -> str:

@@ -77,6 +77,10 @@ class Stream:
         """Return the shard of a key."""
         return self.shards[ord(key["pk"]["S"][-1]) % SHARDS]
 
+    def is_ready(self, shard: Shard) -> bool:
+        """Whether Lambda may read a batch of a shard."""
+        return bool(shard.records) and not shard.busy
+
     def forget(self) -> list[dict[str, Any]]:
         """Drop the records that are older than the stream's retention, and return them: they are lost."""
         lost = []
@@ -84,6 +88,11 @@ class Stream:
             while shard.records and self._now_ms() - _created_ms(shard.records[0]) > RETENTION_MS:
                 lost.append(shard.records.popleft())
         return lost
+
+
+def sequence_of(record: Mapping[str, Any]) -> str:
+    """Return the sequence number of a record of DynamoDB or Kinesis."""
+    return str(record["kinesis"]["sequenceNumber"] if "kinesis" in record else record["dynamodb"]["SequenceNumber"])
 
 
 def _created_ms(record: Mapping[str, Any]) -> int:
@@ -193,9 +202,9 @@ class Queue:
 class Bus:
     """An event bus with the rules that Terraform writes."""
 
-    def __init__(self, region: str, regions: Sequence[str]) -> None:
+    def __init__(self, region: str, regions: Sequence[str], gateways: Sequence[str]) -> None:
         siblings = [sibling for sibling in regions if sibling != region]
-        self._patterns = rule_patterns(region, siblings)
+        self._patterns = rule_patterns(region, siblings, gateways)
 
     def purposes(self, event: Mapping[str, Any]) -> list[str]:
         """Return the purposes of the rules that match an event."""
