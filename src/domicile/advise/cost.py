@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -73,12 +73,12 @@ class Price:
 
 @dataclass(frozen=True)
 class PriceList:
-    """The prices by quantity, all of one Region, the day on which they were read, and what has none here, by topic."""
+    """The prices by quantity, all of one Region, the day on which they were read, and what is not counted."""
 
     read_on: str
     region: str
     prices: Mapping[str, Price]
-    left_out: Mapping[str, str]
+    left_out: Sequence[str]
 
 
 @cache

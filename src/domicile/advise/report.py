@@ -82,7 +82,7 @@ def as_text(advice: list[Advice]) -> Iterator[str]:
         dated = f" ({price.dated})" if price.dated else ""
         yield f"  {_words(name)}: {price.usd:.10g} per {price.per:,}  {price.source}{dated}"
     yield "Not counted:"
-    yield from (f"  {text}" for text in prices.left_out.values())
+    yield from (f"  {text}" for text in prices.left_out)
 
 
 def _table(one: Advice) -> Iterator[str]:
@@ -98,16 +98,13 @@ def _table(one: Advice) -> Iterator[str]:
         f"event; {load.call_ms:g} ms a call"
     )
     yield f"  {'per month':<34}{'a write':>14}{'quantity':>20}{'USD':>14}"
-    shown: list[Bill] = []
     for choice, bill in one.bills.items():
         by = one.excluded[choice]
         note = f"  (excluded: {', '.join(by)})" if by else ""
         yield f"  {choice.value:<68}{bill.usd_per_month:>14,.2f}{note}"
-        if bill not in shown:
-            for line in bill.lines:
-                amounts = f"{line.per_write:>14.4g}{line.per_month:>20,.0f}{line.usd_per_month:>14,.2f}"
-                yield f"    {_words(line.quantity):<32}{amounts}"
-        shown.append(bill)
+        for line in bill.lines:
+            amounts = f"{line.per_write:>14.4g}{line.per_month:>20,.0f}{line.usd_per_month:>14,.2f}"
+            yield f"    {_words(line.quantity):<32}{amounts}"
 
 
 def _verdict(one: Advice) -> str:

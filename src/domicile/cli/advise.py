@@ -33,7 +33,7 @@ def advise(
         typer.Option(
             min=0,
             max=1,
-            help="Which share of the items has an authority. [default: 0.5 where the file localizes, else 0]",
+            help="Which share of the items has an authority (else 0.5 where the file localizes, or 0).",
         ),
     ] = None,
     away_share: Annotated[
@@ -41,9 +41,7 @@ def advise(
     ] = 0.1,
     stamped_share: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Which share of the writes is stamped. [default: 1 with writers: stamped, else 0]"
-        ),
+        typer.Option(min=0, max=1, help="Which share of the writes is stamped (else 1 with writers: stamped, or 0)."),
     ] = None,
     packing: Annotated[int, typer.Option(min=1, max=100, help="How many changes an event carries.")] = 1,
     call_ms: Annotated[
