@@ -18,6 +18,7 @@ from domicile.cli import (
     local,
     project,
     quarantine,
+    review,
     secrets,
     simulate,
     status,
@@ -59,6 +60,7 @@ app.command()(demo.demo)
 app.command()(simulate.simulate)
 app.command()(load.load)
 app.command()(status.status)
+app.command()(review.review)
 app.command()(advise.advise)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")

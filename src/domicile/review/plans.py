@@ -1,0 +1,169 @@
+"""A stack's plan, as ``terraform show -json`` prints it.
+
+What a plan can't know ahead of the apply is followed where it is one resource's attribute, as the ARN of a target is.
+Of a document such as a policy that is not enough: it comes from the synthesized configuration of the same resource,
+if that is given, or stays unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domicile.core.partitions import partition_of
+from domicile.errors import UserError
+from domicile.review.arns import Site, attribute_of
+from domicile.review.stacks import SAME_ACCOUNT, UNKNOWN, Resource, Stack, is_unknown, read_json
+
+_DOCUMENTS = {
+    *("policy", "inline_policy", "assume_role_policy", "event_pattern", "filter_policy", "access_policy"),
+    *("policy_document", "content", "container_definitions", "definition"),
+}
+_INDEX = re.compile(r"\[[^\]]*\]")
+_ACCOUNT = re.compile(r"arn:[\w-]+:[\w-]+:[\w-]*:(\d{12}):")
+
+
+def read(file: Path, text: Stack | None = None) -> Stack:
+    """Read a plan, or raise :class:`UserError`. ``text`` tells what the plan can't: the same stack, synthesized."""
+    plan = read_json(file)
+    if "planned_values" not in plan or "configuration" not in plan:
+        raise UserError(f"{file}: is no plan; accepted: the output of terraform show -json for a file of plan -out")
+    if plan.get("errored") or plan.get("complete") is False:
+        raise UserError(f"{file}: the plan failed or is not complete; accepted: a plan of the whole stack")
+    reader = _Reader(file, plan, _account(plan))
+    resources = list(reader.resources())
+    if text is not None:
+        resources = [_told(resource, text) for resource in resources]
+    return Stack(file=file, site=reader.site("aws"), resources=resources)
+
+
+def region_of(file: Path) -> str:
+    """Return the Region of a plan's stack, or raise :class:`UserError`."""
+    return _Reader(file, read_json(file), "").site("aws").region
+
+
+def _account(plan: Mapping[str, Any]) -> str:
+    root = plan.get("prior_state", {}).get("values", {}).get("root_module", {})
+    for resource in root.get("resources", []):
+        if resource.get("type") == "aws_caller_identity":
+            return str(resource["values"]["account_id"])
+    found = _ACCOUNT.search(str(plan["planned_values"]))
+    return found[1] if found else SAME_ACCOUNT
+
+
+def _told(resource: Resource, text: Stack) -> Resource:
+    """Return a resource with what is unknown taken from its synthesized text, where both refer to the same."""
+    for one in text.resources:
+        if one.address == resource.address and one.references == resource.references:
+            unknown = {name: one.arguments.get(name) for name, value in resource.arguments.items() if is_unknown(value)}
+            arguments = {**resource.arguments, **{name: value for name, value in unknown.items() if value is not None}}
+            return Resource(resource.kind, resource.address, resource.site, arguments, resource.references)
+    return resource
+
+
+@dataclass
+class _Reader:
+    file: Path
+    plan: Mapping[str, Any]
+    account: str
+
+    def __post_init__(self) -> None:
+        configuration = self.plan.get("configuration", {})
+        self._configured = dict(_configured(configuration.get("root_module", {})))
+        changes = self.plan.get("resource_changes", [])
+        self._unknown = {change["address"]: change["change"].get("after_unknown") or {} for change in changes}
+        self._planned = {
+            resource["address"]: resource
+            for resource in _planned(self.plan.get("planned_values", {}).get("root_module", {}))
+            if resource.get("mode") == "managed"
+        }
+
+    def resources(self) -> Iterator[Resource]:
+        for address, resource in self._planned.items():
+            configured = self._configured.get(_INDEX.sub("", address), {})
+            expressions = configured.get("expressions", {})
+            arguments = dict(resource.get("values") or {})
+            for name, unknown in dict(self._unknown.get(address, {})).items():
+                if name in expressions:
+                    known = UNKNOWN if name in _DOCUMENTS else self._followed(expressions[name], address)
+                    arguments[name] = _overlaid(arguments.get(name), unknown, known)
+            references = frozenset(
+                ".".join(reference.split(".")[:2])
+                for name, expression in expressions.items()
+                for reference in _references(expression)
+                if reference.startswith("aws_")
+            )
+            site = self.site(configured.get("provider_config_key", "aws"), arguments.get("region"))
+            yield Resource(resource["type"], address, site, arguments, references)
+
+    def site(self, key: str, region: Any = None) -> Site:
+        """Return where a provider works, or a resource that names its own Region."""
+        providers = self.plan.get("configuration", {}).get("provider_config", {})
+        provider = providers.get(key, {}) or providers.get(key.rpartition(":")[2], {})
+        expression = provider.get("expressions", {}).get("region", {})
+        if not isinstance(region, str):
+            region = expression.get("constant_value")
+        for reference in expression.get("references", []) if region is None else ():
+            variable = self.plan.get("variables", {}).get(reference.removeprefix("var."), {})
+            region = variable.get("value", region)
+        if not isinstance(region, str):
+            raise UserError(f"{self.file}: provider {key}: has no region; accepted: a stack whose provider names one")
+        return Site(partition_of(region), self.account, region)
+
+    def _followed(self, expression: Any, address: str) -> str:
+        """Return the only attribute that an expression refers to."""
+        full = {reference for reference in _references(expression) if reference.count(".") > 1}
+        if len(full) != 1 or not (reference := full.pop()).startswith("aws_"):
+            return UNKNOWN
+        kind, id_, attribute = _INDEX.sub("", reference).split(".")[:3]
+        module = _INDEX.sub("", address).split(".")[:-2]
+        target = self._planned.get(".".join([*module, kind, id_]))
+        if target is None:
+            return UNKNOWN
+        values = target.get("values") or {}
+        if isinstance(values.get(attribute), str):
+            return str(values[attribute])
+        configured = self._configured.get(_INDEX.sub("", target["address"]), {})
+        site = self.site(configured.get("provider_config_key", "aws"), values.get("region"))
+        return attribute_of(kind, attribute, values, site) or f"({reference})"
+
+
+def _planned(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from _planned(child)
+
+
+def _configured(module: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for resource in module.get("resources", []):
+        yield prefix + resource["address"], resource
+    for name, call in module.get("module_calls", {}).items():
+        yield from _configured(call.get("module", {}), f"{prefix}module.{name}.")
+
+
+def _references(expression: Any) -> Iterator[str]:
+    if isinstance(expression, Mapping):
+        yield from expression.get("references", [])
+        for name, member in expression.items():
+            if name != "references":
+                yield from _references(member)
+    elif isinstance(expression, list):
+        for member in expression:
+            yield from _references(member)
+
+
+def _overlaid(value: Any, unknown: Any, known: str) -> Any:
+    """Return a value with ``known`` in each place that the plan does not know."""
+    if unknown is True:
+        return known
+    if isinstance(unknown, Mapping):
+        held = value if isinstance(value, Mapping) else {}
+        return {**held, **{name: _overlaid(held.get(name), one, known) for name, one in unknown.items() if one}}
+    if isinstance(unknown, list):
+        held_list = value if isinstance(value, list) else []
+        filled = [*held_list, *[None] * (len(unknown) - len(held_list))]
+        return [_overlaid(one, mark, known) for one, mark in zip(filled, unknown, strict=False)]
+    return value
