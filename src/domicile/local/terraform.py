@@ -25,7 +25,7 @@ from domicile.local.state import tail
 from domicile.progress import Progress, Step
 
 _VERSION_MIN = (1, 9)
-_PROCESSES_MAX = 3
+_PROCESSES_MAX = 4
 # Most of an apply's time is the provider's fixed waits, which overlap.
 _RESOURCES_AT_ONCE = 30
 _RESOURCES_TOLD = 10
@@ -132,7 +132,7 @@ class Stacks:
         return sorted(self.environments)
 
     def apply(self, progress: Progress) -> None:
-        """Create all stacks, at most three at once. Raises :class:`LocalError` with the end of each failure's log."""
+        """Create all stacks, at most four at once. Raises :class:`LocalError` with the end of each failure's log."""
         # One at a time: the first one may fill a cache that the others use.
         initializing = threading.Lock()
         with ThreadPoolExecutor(_PROCESSES_MAX) as pool:
