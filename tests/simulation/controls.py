@@ -14,7 +14,7 @@ import pytest
 from domicile.core.routing import Kind
 from domicile.simulator.campaign import run
 from domicile.simulator.faults import Faults
-from tests.simulation import rules
+from tests.simulation import bridge_rules, rules
 
 _CALM = Faults(
     keys=1,
@@ -46,10 +46,20 @@ class Control:
     faults: Faults | None = None
     seeds: range = range(300)
     regions: int = 3
+    partitions: int = 1
 
     def fails(self, seed: int) -> bool:
         """Whether a seed's schedule fails; the rule must have been taken out."""
-        return bool(run(seed, self.regions, self.faults))
+        return bool(run(seed, self.regions, self.faults, partitions=self.partitions))
+
+
+def _bridged(
+    rule: str,
+    take_out: Callable[[pytest.MonkeyPatch], None],
+    faults: Faults | None = None,
+    seeds: range = range(300),
+) -> Control:
+    return Control(rule, take_out, faults, seeds, regions=4, partitions=2)
 
 
 CONTROLS = (
@@ -129,6 +139,18 @@ CONTROLS = (
         rules.later_changes_wait,
         replace(_CALM, plain_writers=0.8, skew_ms_max=60_000, deletes=0.2, throttle=0.3),
     ),
+    _bridged("what may cross", bridge_rules.what_may_cross),
+    _bridged("deletes cross", bridge_rules.deletes_cross),
+    _bridged("what was replaced goes where its successor is not told", bridge_rules.untold_deletes),
+    _bridged("and at its origin", bridge_rules.origin_of_what_is_replaced),
+    _bridged("overtaken moves", bridge_rules.overtaken_moves),
+    _bridged("the courier redeems claim checks", bridge_rules.claim_checks_are_redeemed),
+    _bridged("large images have a doorstep", bridge_rules.large_images_have_a_doorstep),
+    _bridged("the emitter is kept", bridge_rules.emitter_is_kept),
+    _bridged("nothing returns", bridge_rules.nothing_returns, seeds=range(10)),
+    _bridged("partial failures of the link", bridge_rules.partial_failures, replace(_CALM, keys=3, link_throttle=0.5)),
+    _bridged("the outbox waits for the link", bridge_rules.whole_failures),
+    _bridged("patience of the gateway", bridge_rules.patience, seeds=range(330, 340)),
 )
 
 
