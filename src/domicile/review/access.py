@@ -51,7 +51,9 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
-    variables = next(iter(function.blocks("environment")), {}).get("variables") or {}
+    variables = deployment.variables(function)
+    if is_unknown(function.arguments.get("environment")):
+        yield Finding(function.label, "its variables are not known", Severity.UNKNOWN)
     for name in sorted(set(variables) - _VARIABLES):
         yield Finding(function.label, f"has the variable {name}, which the protocol's code does not know")
     for name in ("DOMICILE_ENDPOINT", "DOMICILE_PROXY"):

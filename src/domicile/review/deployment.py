@@ -52,6 +52,11 @@ class Deployment:
             if resource.arn is not None
         }
 
+    def queue(self, url: str) -> str:
+        """Return the place that a queue's URL means: what a plan knows of it, or AWS's form of it."""
+        known = {resource.text("url"): place for place, resource in self.places.items() if resource.kind == QUEUE}
+        return known.get(url) or place_of(url)
+
     @property
     def resources(self) -> Iterator[Resource]:
         """Every resource of every stack."""
@@ -80,6 +85,14 @@ class Deployment:
         known = handler == f"{_PREFIX}{step}{_SUFFIX}" and step in STEPS
         plain = not function.text("image_uri") and not function.arguments.get("layers")
         return step if known and plain else ""
+
+    @staticmethod
+    def variables(function: Resource) -> Mapping[str, str]:
+        """Return a function's environment, without what is not known."""
+        found = next(iter(function.blocks("environment")), {}).get("variables")
+        return (
+            {name: value for name, value in found.items() if not is_unknown(value)} if isinstance(found, dict) else {}
+        )
 
     @cached_property
     def roles(self) -> Mapping[str, list[tuple[Resource, Grant]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from domicile.core.partitions import partition_of
@@ -134,10 +134,11 @@ class Flow:
     def _sent(self, function: Resource, cargo: Cargo) -> Iterator[tuple[str, Cargo, Resource]]:
         """Yield what a function of the protocol sends for a cargo, as (to where, what, the resource that lets it)."""
         region, step = function.site.region, self._deployment.step(function)
-        variables = next(iter(function.blocks("environment")), {}).get("variables") or {}
+        variables = self._deployment.variables(function)
         if queue := variables.get("DOMICILE_QUARANTINE_URL"):
-            yield place_of(queue), cargo, function
-        buses = {bus_arn(str(variables.get("DOMICILE_BUS", "default")), function): function}
+            yield self._deployment.queue(queue), cargo, function
+        bus = variables.get("DOMICILE_BUS")
+        buses = {bus_arn(bus, function): function} if bus else {}
         for place, carrier in self._writable(function):
             match self._deployment.places[place].kind:
                 case "aws_cloudwatch_event_bus":
@@ -161,7 +162,7 @@ class Flow:
                 yield from ((place, carrier) for place in self._deployment.covered(grant))
 
     def _kept(
-        self, step: str, event: Event, variables: dict[str, str], function: Resource
+        self, step: str, event: Event, variables: Mapping[str, str], function: Resource
     ) -> Iterator[tuple[str, Cargo]]:
         """Yield what a step puts into tables, and into the stream beyond the border."""
         region = function.site.region
@@ -184,7 +185,7 @@ class Flow:
             case "gateway", Event():
                 yield cargo
 
-    def _stream(self, variables: dict[str, str], courier: Resource) -> str:
+    def _stream(self, variables: Mapping[str, str], courier: Resource) -> str:
         """Return the ARN of the stream that a courier writes to."""
         receiver, name = variables.get("DOMICILE_RECEIVER", ""), variables.get("DOMICILE_STREAM", "")
         stack = self._deployment.by_region.get(receiver)

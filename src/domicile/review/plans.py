@@ -15,34 +15,34 @@ from typing import Any
 
 from domicile.core.partitions import partition_of
 from domicile.errors import UserError
+from domicile.review import synthesized
 from domicile.review.arns import Site, attribute_of
 from domicile.review.stacks import SAME_ACCOUNT, UNKNOWN, Resource, Stack, is_unknown, read_json
 
 _DOCUMENTS = {
     *("policy", "inline_policy", "assume_role_policy", "event_pattern", "filter_policy", "access_policy"),
-    *("policy_document", "content", "container_definitions", "definition"),
+    *("policy_document", "content", "environment"),
 }
 _INDEX = re.compile(r"\[[^\]]*\]")
 _ACCOUNT = re.compile(r"arn:[\w-]+:[\w-]+:[\w-]*:(\d{12}):")
 
 
-def read(file: Path, text: Stack | None = None) -> Stack:
-    """Read a plan, or raise :class:`UserError`. ``text`` tells what the plan can't: the same stack, synthesized."""
+def read(file: Path, texts: Mapping[str, Path]) -> Stack:
+    """Read a plan, or raise :class:`UserError`.
+
+    ``texts`` has the same stacks as they were synthesized, by their Regions: they tell what the plan can't.
+    """
     plan = read_json(file)
     if "planned_values" not in plan or "configuration" not in plan:
         raise UserError(f"{file}: is no plan; accepted: the output of terraform show -json for a file of plan -out")
     if plan.get("errored") or plan.get("complete") is False:
         raise UserError(f"{file}: the plan failed or is not complete; accepted: a plan of the whole stack")
     reader = _Reader(file, plan, _account(plan))
-    resources = list(reader.resources())
-    if text is not None:
+    site, resources = reader.site("aws"), list(reader.resources())
+    if site.region in texts:
+        text = synthesized.read(texts[site.region], site.account)
         resources = [_told(resource, text) for resource in resources]
-    return Stack(file=file, site=reader.site("aws"), resources=resources)
-
-
-def region_of(file: Path) -> str:
-    """Return the Region of a plan's stack, or raise :class:`UserError`."""
-    return _Reader(file, read_json(file), "").site("aws").region
+    return Stack(file=file, site=site, resources=resources)
 
 
 def _account(plan: Mapping[str, Any]) -> str:

@@ -22,5 +22,5 @@ def read_stacks(folder: Path) -> list[Stack]:
 
 def read_plans(files: Sequence[Path], folder: Path | None) -> list[Stack]:
     """Read plans, or raise :class:`UserError`. The stacks in ``folder`` tell what the plans can't know yet."""
-    texts = {stack.site.region: stack for stack in read_stacks(folder)} if folder else {}
-    return [plans.read(file, texts.get(plans.region_of(file)) if texts else None) for file in files]
+    texts = {stack.site.region: stack.file for stack in read_stacks(folder)} if folder else {}
+    return [plans.read(file, texts) for file in files]
