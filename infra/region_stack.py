@@ -35,7 +35,7 @@ from modules.function.permissions import InlinePolicies, Permissions
 from modules.queue import RECEIVES_MAX, Queue
 from modules.replicated_table import ReplicatedTable
 
-_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 120, "gateway": 60}
+_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 120, "gateway": 120}
 _CONCURRENCY_MAX = 10
 # SQS must not hand a message out again while its function may still be at it: AWS asks for six times the timeout.
 _VISIBILITY_FACTOR = 6

@@ -12,7 +12,8 @@ from domicile.naming import Names
 from modules.encryption import use_keys
 from modules.policy import Condition, Statement, allow, document
 
-_RETENTION_H = 24
+# A week: the sender counts a record as sent when the stream has it, so a gateway that can't run must not lose it.
+_RETENTION_H = 7 * 24
 _AWS_MANAGED_KEY = "alias/aws/kinesis"
 
 

@@ -107,7 +107,7 @@ def test_the_courier_empties_the_outbox_in_large_batches(beijing: Stack) -> None
 def test_the_gateway_function_follows_its_stream_until_records_are_done_or_gone(beijing: Stack) -> None:
     mapping, function = _mapping(beijing, "gateway"), _function(beijing, "gateway")
     stream = beijing.resolve(mapping["event_source_arn"])
-    assert (stream["name"], stream["shard_count"], stream["retention_period"]) == ("harbour-from-ap-southeast-1", 2, 24)
+    assert (stream["name"], stream["shard_count"], stream["retention_period"]) == ("harbour-from-ap-southeast-1", 2, 168)
     assert stream["stream_mode_details"] == {"stream_mode": "PROVISIONED"}
     assert stream["encryption_type"] == "KMS"
     assert "aws_kms_key" in stream["kms_key_id"]
