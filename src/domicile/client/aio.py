@@ -37,7 +37,7 @@ from domicile.client.events import Hook
 from domicile.client.items import Item
 from domicile.client.options import Options, Placement, Resolve
 from domicile.client.session import Session
-from domicile.client.setup import configured, new_context
+from domicile.client.setup import configured, new_context, sessions_of
 from domicile.client.steps import Result, Steps
 from domicile.client.table import BatchSteps, TableSteps
 from domicile.core.policy import Policy
@@ -83,6 +83,9 @@ class AsyncClient:
     ``config`` botocore's ``Config`` or aiobotocore's ``AioConfig``; ``on_event`` hears of redirects, failovers and the
     like, and must not block.
 
+    ``beyond`` is a session with credentials of the other partition, where the deployment has Regions in two. Without it
+    no Region there is called, and none may be in ``failover`` (``ValueError``).
+
     Enter it before use (``RuntimeError`` otherwise); :class:`PolicyUnavailableError` where no Region gives the policy.
     Leaving it closes its connections.
     """
@@ -95,16 +98,18 @@ class AsyncClient:
         failover: Sequence[str] = (),
         policy: Policy | None = None,
         session: AioSession | None = None,
+        beyond: AioSession | None = None,
         config: Config | None = None,
         options: Options | None = None,
         on_event: Hook | None = None,
     ) -> None:
         options = options or Options()
         regions = (region, *failover)
-        self._clients = Clients(session or get_session(), configured(options, config))
+        sessions = sessions_of(regions, session or get_session(), beyond)
+        self._clients = Clients(sessions, configured(options, config))
         self._deployed = DeployedPolicy(name, regions, self._clients) if policy is None else None
         current = self._deployed.get if self._deployed is not None else lambda: cast("Policy", policy)
-        self._context = new_context(name, regions, current, options, on_event)
+        self._context = new_context(name, regions, sessions, current, options=options, hook=on_event)
         self._driver = Driver(self._clients)
         self._steps = BatchSteps(self._context)
 

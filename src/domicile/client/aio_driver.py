@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domicile.aws.policy_source import MAX_AGE_S
 from domicile.client.steps import Pause, Request, Result, Step, Steps
 from domicile.core.errors import PolicyUnavailableError
+from domicile.core.partitions import partition_of
 from domicile.core.policy import Policy
 from domicile.naming import Names
 from domicile.pipeline.policy import LastGoodPolicy
@@ -29,10 +30,13 @@ logger = logging.getLogger(__name__)
 
 
 class Clients:
-    """One DynamoDB client per Region, made when it is needed, and closed together."""
+    """One DynamoDB client per Region, made when it is needed, and closed together.
 
-    def __init__(self, session: AioSession, config: Config) -> None:
-        self._session = session
+    ``sessions`` go by their partitions.
+    """
+
+    def __init__(self, sessions: Mapping[str, AioSession], config: Config) -> None:
+        self._sessions = sessions
         self._config = AioConfig().merge(cast("AioConfig", config))  # botocore's own serves as well
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
@@ -67,7 +71,7 @@ class Clients:
 
     def new(self, service: str, region: str) -> Any:
         """Return a client of another service, to be entered."""
-        create: Any = self._session.create_client
+        create: Any = self._sessions[partition_of(region)].create_client
         return create(service, region_name=region, config=self._config)
 
     async def _made(self, region: str) -> DynamoDBClient:

@@ -20,9 +20,10 @@ from domicile.client.events import Hook
 from domicile.client.items import Item
 from domicile.client.options import Options, Placement, Resolve
 from domicile.client.session import Session
-from domicile.client.setup import configured, new_context, policy_of_appconfig
+from domicile.client.setup import configured, new_context, policy_of_appconfig, sessions_of
 from domicile.client.steps import Pause, Request, Result, Step, Steps
 from domicile.client.table import BatchSteps, TableSteps
+from domicile.core.partitions import partition_of
 from domicile.core.policy import Policy
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Client:
     answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session`` and ``config`` are
     boto3's; ``on_event`` hears of redirects, failovers and the like.
 
+    ``beyond`` is a session with credentials of the other partition, where the deployment has Regions in two. Without it
+    no Region there is called, and none may be in ``failover`` (``ValueError``).
+
     A write whose answer is lost in one Region is done again in the next one, above the first: a put or a delete ends
     the same, an update that counts may count twice, and a condition may meet what the first one wrote.
     """
@@ -71,16 +75,18 @@ class Client:
         failover: Sequence[str] = (),
         policy: Policy | None = None,
         session: boto3.Session | None = None,
+        beyond: boto3.Session | None = None,
         config: Config | None = None,
         options: Options | None = None,
         on_event: Hook | None = None,
     ) -> None:
         options = options or Options()
         regions = (region, *failover)
-        boto = session or boto3.Session()
-        self._clients = _Clients(boto, configured(options, config))
+        sessions = sessions_of(regions, session or boto3.Session(), beyond)
+        self._clients = _Clients(sessions, configured(options, config))
         read = policy_of_appconfig(name, regions, self._clients.of_appconfig)
-        self._context = new_context(name, regions, (lambda: policy) if policy is not None else read, options, on_event)
+        current = (lambda: policy) if policy is not None else read
+        self._context = new_context(name, regions, sessions, current, options=options, hook=on_event)
         self._driver = _Driver(self._clients)
         self._steps = BatchSteps(self._context)
 
@@ -241,10 +247,13 @@ class _Placed:
 
 
 class _Clients:
-    """One boto3 client per Region, made when it is needed: making one takes some fifty milliseconds."""
+    """One boto3 client per Region, made when it is needed: making one takes some fifty milliseconds.
 
-    def __init__(self, session: boto3.Session, config: Config) -> None:
-        self._session = session
+    ``sessions`` go by their partitions.
+    """
+
+    def __init__(self, sessions: Mapping[str, boto3.Session], config: Config) -> None:
+        self._sessions = sessions
         self._config = config
         self._lock = Lock()
         self._of: dict[str, DynamoDBClient] = {}
@@ -252,7 +261,7 @@ class _Clients:
     def of_appconfig(self, region: str) -> AppConfigDataClient:
         """Return a new client of the Region's AppConfig."""
         with self._lock:
-            return self._session.client("appconfigdata", region_name=region, config=self._config)
+            return self._session(region).client("appconfigdata", region_name=region, config=self._config)
 
     def of(self, region: str) -> DynamoDBClient:
         """Return the Region's client."""
@@ -260,9 +269,12 @@ class _Clients:
         if client is None:
             with self._lock:
                 if region not in self._of:
-                    self._of[region] = self._session.client("dynamodb", region_name=region, config=self._config)
+                    self._of[region] = self._session(region).client("dynamodb", region_name=region, config=self._config)
                 client = self._of[region]
         return client
+
+    def _session(self, region: str) -> boto3.Session:
+        return self._sessions[partition_of(region)]
 
 
 class _Driver:

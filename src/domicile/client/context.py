@@ -44,15 +44,18 @@ class Context:
     def home_call(
         self, home: str, operation: str, parameters: Callable[[str], dict[str, Any]], table: str | None
     ) -> Steps[Reply]:
-        """Send to the home Region alone, or raise :class:`HomeRegionUnavailable`."""
+        """Send to the home Region alone, or raise :class:`HomeRegionUnavailable`, also if it is not covered."""
         try:
             return (yield from self.reach.call((home,), operation, parameters, table))
         except RegionsUnavailable as error:
-            raise HomeRegionUnavailable(error.regions) from error
+            raise HomeRegionUnavailable(error.regions, str(error)) from error
 
     def regions_to_hold(self, home: str) -> tuple[str, ...]:
-        """Return the Regions where a write may wait for its home, none where the caller chose to fail."""
-        if self.options.home_unavailable == "fail":
+        """Return the Regions where a whole write may wait for its home, none where the caller chose to fail.
+
+        A home that is not covered never answers, and a bridge takes there what is written here.
+        """
+        if self.options.home_unavailable == "fail" and self.reach.covers(home):
             return ()
         return tuple(region for region in self.regions if region != home)
 

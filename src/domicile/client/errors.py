@@ -3,7 +3,7 @@
     DomicileError
     └── DomicileClientError
         ├── RegionsUnavailable         none of the Regions that may serve the call answered
-        │   └── HomeRegionUnavailable  a localized item's home Region did not answer, and no other may
+        │   └── HomeRegionUnavailable  a localized item's home Region did not answer or lies beyond, and no other may
         ├── TooManyRedirects           the stubs of an item pointed on and on
         ├── AnswerLost                 the write was done; the values that it was to return are lost
         ├── WriteContention            the item kept changing under a write
@@ -28,13 +28,13 @@ class DomicileClientError(DomicileError):
 class RegionsUnavailable(DomicileClientError):
     """None of ``regions`` answered; a write may have been done all the same where the answer was lost."""
 
-    def __init__(self, regions: Sequence[str]) -> None:
-        super().__init__(f"no answer from {', '.join(regions)}")
+    def __init__(self, regions: Sequence[str], reason: str | None = None) -> None:
+        super().__init__(reason or f"no answer from {', '.join(regions)}")
         self.regions = tuple(regions)
 
 
 class HomeRegionUnavailable(RegionsUnavailable):
-    """The one Region that holds the item in full did not answer."""
+    """The one Region that holds the item in full did not answer, or lies in a partition that the client cannot call."""
 
 
 class TooManyRedirects(DomicileClientError):

@@ -27,7 +27,7 @@ class Kind(Enum):
     RESTAMP = "restamp"
     """Another write came first, and this one was stamped above it."""
     HELD_LOCAL = "held_local"
-    """The home did not answer, and a sensitive item was written in ``to_region``: an exposure until it is moved."""
+    """The home did not answer or lies beyond, and the item was written in ``to_region``: an exposure until it moves."""
     CIRCUIT_OPENED = "circuit_opened"
     """``region`` failed so often that it is left alone for a while."""
     CIRCUIT_CLOSED = "circuit_closed"

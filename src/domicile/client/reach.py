@@ -1,8 +1,8 @@
-"""A call in the nearest of its Regions that answers."""
+"""A call in the nearest of its Regions that answers; none in a partition that the client has no credentials of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from domicile.client.errors import RegionsUnavailable
 from domicile.client.events import Event, Kind
 from domicile.client.health import Health
 from domicile.client.steps import Request, Steps
+from domicile.core.partitions import partition_of
 
 _SERVER_ERROR = 500
 
@@ -32,11 +33,19 @@ class Reply:
 
 
 class Reach:
-    """Sends calls, and knows by :class:`Health` whom not to wait for."""
+    """Sends calls, and knows by :class:`Health` whom not to wait for.
 
-    def __init__(self, health: Health, tell: Callable[[Event], None]) -> None:
+    ``partitions`` are those that the client has credentials of: in another one each call would be refused.
+    """
+
+    def __init__(self, health: Health, tell: Callable[[Event], None], partitions: Collection[str]) -> None:
         self._health = health
         self._tell = tell
+        self._partitions = partitions
+
+    def covers(self, region: str) -> bool:
+        """Whether the client may call the Region at all."""
+        return partition_of(region) in self._partitions
 
     def call(
         self, regions: Sequence[str], operation: str, parameters: Callable[[str], dict[str, Any]], table: str | None
@@ -44,10 +53,12 @@ class Reach:
         """Send to the first Region that answers; ``parameters`` makes them for it.
 
         An answer is also an error of DynamoDB that another Region would give as well: it is raised as it is, but for a
-        condition that does not hold. Raises :class:`RegionsUnavailable`.
+        condition that does not hold. Raises :class:`RegionsUnavailable`, at once where a Region is not covered.
         """
         failed: str | None = None
         for region in regions:
+            if not self.covers(region):
+                raise RegionsUnavailable((region,), _beyond(region))
             if not self._health.admits(region):
                 failed = failed or region
                 continue
@@ -71,6 +82,13 @@ class Reach:
             self._health.succeeded(region)
             return Reply(region, response)
         raise RegionsUnavailable(regions)
+
+
+def _beyond(region: str) -> str:
+    return (
+        f"{region} lies in {partition_of(region)}, of which this client has no credentials: give it beyond=, a session "
+        'that has; without, read stubs (resolve="stub"), and put and delete without a condition or values to return'
+    )
 
 
 def _status(error: ClientError) -> int:

@@ -172,8 +172,8 @@ class Reader:
                 reply = yield from self._context.reach.call(
                     (seen.region,), "get_item", lambda _: consistent, read.table.name
                 )
-            except RegionsUnavailable:
-                raise SessionBehind(f"{reply.region} is behind, and {seen.region} does not answer") from None
+            except RegionsUnavailable as error:
+                raise SessionBehind(f"{reply.region} is behind: {error}") from None
             control = self._control_of(read, reply)
         if control is not None:
             session.remember(read.table, key, Seen(control.version, reply.region))

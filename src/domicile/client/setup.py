@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.config import Config
 
@@ -18,6 +18,7 @@ from domicile.client.health import Health
 from domicile.client.options import Options
 from domicile.client.reach import Reach
 from domicile.core.errors import DomicileError, PolicyUnavailableError
+from domicile.core.partitions import CHINA, WORLD, partition_of
 from domicile.core.policy import Policy
 from domicile.naming import Names
 
@@ -26,24 +27,46 @@ _ATTEMPTS_MAX = 2
 _POLL_S = 5
 """How often the policy is looked at; AppConfig itself is asked when what it gave is old."""
 
+Session = TypeVar("Session")
+
 logger = logging.getLogger(__name__)
+
+
+def sessions_of(regions: Sequence[str], session: Session, beyond: Session | None) -> dict[str, Session]:
+    """Return the session of each partition that a client can call: the first Region's, and the other one's if given.
+
+    Raises ``ValueError`` for a Region of neither.
+    """
+    here = partition_of(regions[0])
+    sessions = {here: session}
+    if beyond is not None:
+        sessions[WORLD if here == CHINA else CHINA] = beyond
+    for region in regions:
+        if partition_of(region) not in sessions:
+            raise ValueError(f"failover: {region} is not in {here}, as {regions[0]} is; accepted with beyond= alone")
+    return sessions
 
 
 def new_context(
     name: str,
     regions: Sequence[str],
+    partitions: Collection[str],
     policy: Callable[[], Policy],
+    *,
     options: Options,
     hook: Hook | None,
 ) -> Context:
-    """Return the shared part of a client of the deployment ``name``; ``regions``: the nearest first."""
+    """Return the shared part of a client of the deployment ``name``.
+
+    ``regions``: the nearest first. ``partitions``: those that the client has credentials of.
+    """
     tell = Reporter(hook)
     return Context(
         regions=tuple(dict.fromkeys(regions)),
         policy=policy,
         physical_name=Names(name, region=regions[0], account="").table,
         clock=Clock(),
-        reach=Reach(Health(options, time.monotonic, tell), tell),
+        reach=Reach(Health(options, time.monotonic, tell), tell, partitions),
         tell=tell,
         options=options,
     )

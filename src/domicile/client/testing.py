@@ -100,22 +100,35 @@ class InMemory:
                 self._start(region)
 
     def client(
-        self, region: str, *, failover: Sequence[str] = (), options: Options | None = None, on_event: Hook | None = None
+        self,
+        region: str,
+        *,
+        failover: Sequence[str] = (),
+        beyond: bool = False,
+        options: Options | None = None,
+        on_event: Hook | None = None,
     ) -> Client:
-        """Return a client as an application in ``region`` has it."""
+        """Return a client as an application in ``region`` has it, with ``beyond`` one that can call both partitions."""
         return Client(
             self.deployment.name,
             region=self._known(region),
             failover=[self._known(other) for other in failover],
             policy=self.policy,
             session=self.session,
+            beyond=self.session if beyond else None,
             config=_CONFIG,
             options=options,
             on_event=on_event,
         )
 
     def async_client(
-        self, region: str, *, failover: Sequence[str] = (), options: Options | None = None, on_event: Hook | None = None
+        self,
+        region: str,
+        *,
+        failover: Sequence[str] = (),
+        beyond: bool = False,
+        options: Options | None = None,
+        on_event: Hook | None = None,
     ) -> AsyncClient:
         """Return the asyncio client, to be entered: ``async with shop.async_client("eu-west-1") as client``.
 
@@ -123,12 +136,14 @@ class InMemory:
         """
         from domicile.client.aio import AsyncClient  # noqa: PLC0415  # an extra of its own
 
+        session = self._async_session()
         return AsyncClient(
             self.deployment.name,
             region=self._known(region),
             failover=[self._known(other) for other in failover],
             policy=self.policy,
-            session=self._async_session(),
+            session=session,
+            beyond=session if beyond else None,
             config=_CONFIG,
             options=options,
             on_event=on_event,

@@ -171,9 +171,9 @@ class _Attempts:
             if home is None:
                 return (yield from context.reach.call(context.regions, self._write.operation, self._stamp, table.name))
             return (yield from context.home_call(home, self._write.operation, self._stamp, table.name))
-        except HomeRegionUnavailable:
+        except HomeRegionUnavailable as error:
             if self._ahead is not None and home == self._ahead:
-                raise SessionBehind(f"{context.regions[0]} is behind, and {home} does not answer") from None
+                raise SessionBehind(f"{context.regions[0]} is behind: {error}") from None
             others = context.regions_to_hold(home or "")
             if not self._write.is_whole or not others:
                 raise

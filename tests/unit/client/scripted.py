@@ -19,6 +19,7 @@ from domicile.client.session import Session
 from domicile.client.steps import Pause, Request, Steps
 from domicile.client.table import BatchSteps, TableSteps
 from domicile.core.control import Control, Image
+from domicile.core.partitions import WORLD
 from domicile.core.policy import Policy
 from domicile.core.version import Version
 from tests import policies
@@ -37,13 +38,15 @@ Answer = Mapping[str, Any] | Exception | Callable[[Request], Mapping[str, Any]]
 class Scripted:
     """A client in ``regions``, the nearest first, whose steps are answered from a script.
 
-    ``sent`` and ``pauses_s`` say what it asked for, ``events`` what it told. ``now_s`` is the breakers' time.
+    ``sent`` and ``pauses_s`` say what it asked for, ``events`` what it told. ``now_s`` is the breakers' time, and
+    ``partitions`` are those that it has credentials of.
     """
 
     regions: tuple[str, ...] = (US, EU, IN)
     options: Options = field(default_factory=Options)
     policy: Policy = field(default_factory=policies.policy)
     hook: Callable[[Event], None] | None = None
+    partitions: tuple[str, ...] = (WORLD,)
     now_s: float = 0.0
     now_ms: int = NOW_MS
     sent: list[Request] = field(default_factory=list)
@@ -59,7 +62,7 @@ class Scripted:
             policy=lambda: self.policy,
             physical_name=lambda name: f"shop-{name}",
             clock=Clock(lambda: self.now_ms, random.Random(1)),
-            reach=Reach(self.health, tell),
+            reach=Reach(self.health, tell, self.partitions),
             tell=tell,
             options=self.options,
         )
