@@ -173,6 +173,30 @@ def route_write(
     return [item for item in outgoing if item.destination]
 
 
+def route_overtaken(mutation: Mutation, found: Image | None, policy: Policy) -> Addressed | None:
+    """Return a delete of a version for those who relied on it, and are not told of the later one that was found.
+
+    They would keep what the version replaced, and its origin the full image. Without bridges everybody is told.
+    """
+    table = policy.table(mutation.table)
+    control = Control.of(found, table.control_attribute)
+    nobody = not policy.bridges or not table.stubs_everywhere
+    if nobody or found is None or control is None or control.version <= mutation.version:
+        return None
+    name = table.authority_attribute
+    sent = mutation.image or ({name: mutation.authority} if mutation.authority else {})
+    relied = {mutation.origin, *policy.told(policy.authority_of(sent, table), mutation.origin)}
+    told = {control.origin, *policy.told(policy.authority_of(found, table), control.origin)}
+    delete = Mutation(
+        operation=Operation.DELETE,
+        table=mutation.table,
+        key=mutation.key,
+        version=mutation.version.tombstone(),
+        origin=mutation.origin,
+    )
+    return Addressed(tuple(sorted(relied - told)), delete)
+
+
 def _others(policy: Policy, regions: Iterable[str], region: str) -> tuple[str, ...]:
     """Return a destination: by name where a bridge must see who is meant."""
     return tuple(sorted(set(regions) - {region})) if policy.bridges else EVERYWHERE

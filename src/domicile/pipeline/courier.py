@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from domicile.core.claims import redeem
+from domicile.core.control import Image
 from domicile.core.errors import NotAllowedToCrossError, PermanentError
-from domicile.core.events import Addressed, Operation, pack_mutations
+from domicile.core.events import Addressed, Mutation, Operation, pack_mutations
 from domicile.core.parcels import Parcel, may_cross, parcels_of
 from domicile.core.partitions import partition_of
+from domicile.core.policy import Policy
+from domicile.core.routing import route_overtaken
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, event_of
 from domicile.pipeline.ports import Link, World
@@ -74,22 +77,34 @@ class Courier:
         destination = parcel.destination
         if sent.claim:
             table = policy.table(sent.table)
-            redeemed = redeem(sent, table, self._world.peers.get(sent.origin, table.name, sent.key))
+            found = self._world.peers.get(sent.origin, table.name, sent.key)
+            redeemed = redeem(sent, table, found)
             if redeemed is None:
                 report.counts[Count.STALE] += 1
+                work.parcel = self._overtaken(parcel, sent, found, policy)
                 return
             mutation = redeemed
             if mutation.operation is Operation.DELETE and sent.operation is Operation.MOVE and table.stubs_everywhere:
                 # Only the home was to be told of the version: nobody else would know that theirs is outdated.
-                others = sorted(set(policy.regions) - {sent.origin, region})
-                destination = tuple(other for other in others if partition_of(other) != partition_of(region))
-                near = tuple(other for other in others if other not in destination)
+                destination = tuple(sorted(self._beyond(policy)))
+                near = tuple(sorted(set(policy.regions) - self._beyond(policy) - {sent.origin, region}))
                 # No rule brings a Region what itself emits.
                 here = () if sent.origin == region else (region,)
                 work.onward = ((region, Addressed(near, mutation)), (sent.origin, Addressed(here, mutation)))
         if not may_cross(mutation, destination, policy, region):
             raise NotAllowedToCrossError(f"a {mutation.operation.value} may not leave {partition_of(region)}")
         work.parcel = replace(parcel, fields=mutation.to_json(), destination=destination)
+
+    def _overtaken(self, parcel: Parcel, sent: Mutation, found: Image | None, policy: Policy) -> Parcel | None:
+        """Return a delete of what can't be read any more, for those beyond who do not hear of the later version."""
+        addressed = route_overtaken(sent, found, policy)
+        untold = set(addressed.destination) & self._beyond(policy) if addressed else set()
+        if addressed is None or not untold:
+            return None
+        return replace(parcel, fields=addressed.mutation.to_json(), destination=tuple(sorted(untold)))
+
+    def _beyond(self, policy: Policy) -> set[str]:
+        return {name for name in policy.regions if partition_of(name) != partition_of(self._world.region)}
 
     def _tell(self, work: Sequence[_Work], report: Report) -> None:
         """Tell this side's Regions what the home would have told them."""

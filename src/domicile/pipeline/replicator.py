@@ -21,6 +21,7 @@ from domicile.core.events import (
     unpack_mutations,
 )
 from domicile.core.policy import Policy, TablePolicy
+from domicile.core.routing import route_overtaken
 from domicile.pipeline.apply import Applier, Outcome
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, detail_of
@@ -158,29 +159,12 @@ class Replicator:
         return replace(addressed, mutation=replace(mutation, operation=Operation.STUB, image=result.image))
 
     def _overtaken(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
-        """Return a delete of a move's version for those who relied on it and are not told of what overtook it here.
-
-        The origin would keep the full image, and those that the stub was for what the move replaced.
-        """
-        if not policy.bridges or not table.stubs_everywhere or mutation.operation is not Operation.MOVE:
+        """Address a delete of a move that a later version overtook here to those who are not told of that one."""
+        if not policy.bridges or mutation.operation is not Operation.MOVE:
             return None
-        here = self._world.store.get(table.name, mutation.key)
-        control = Control.of(here, table.control_attribute)
-        if here is None or control is None or control.version <= mutation.version:
-            return None
-        name = table.authority_attribute
-        sent = mutation.image or ({name: mutation.authority} if mutation.authority else {})
-        relying = {mutation.origin, *policy.told(policy.authority_of(sent, table), mutation.origin)}
-        told = {control.origin, *policy.told(policy.authority_of(here, table), control.origin)}
-        delete = Mutation(
-            operation=Operation.DELETE,
-            table=mutation.table,
-            key=mutation.key,
-            version=mutation.version.tombstone(),
-            origin=mutation.origin,
-        )
-        untold = tuple(sorted(relying - told - {self._world.region}))
-        return Addressed(untold, delete) if untold else None
+        addressed = route_overtaken(mutation, self._world.store.get(table.name, mutation.key), policy)
+        others = set(addressed.destination) - {self._world.region} if addressed else set()
+        return replace(addressed, destination=tuple(sorted(others))) if addressed and others else None
 
     def _to_others(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
         """Address a change to the Regions that are neither this home nor the origin, where these are told at all."""

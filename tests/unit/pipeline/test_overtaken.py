@@ -1,4 +1,4 @@
-"""A move that finds a greater version at its home, of which not everybody who relied on the move is told."""
+"""A move or a claim check that meets a greater version, of which not everybody who relied on it is told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from domicile.core.control import Image
 from domicile.core.events import Mutation, Operation
 from tests.policies import BEIJING, IRELAND, NINGXIA, SINGAPORE, bridged
+from tests.unit.pipeline.bridged import GatewayRegion, outgoing
 from tests.unit.pipeline.region import NOW_MS, Region, item, mutation, stamped
 
 LOW, MID, HIGH = (stamped(NOW_MS - age_ms, IRELAND) for age_ms in (90_000, 60_000, 30_000))
@@ -51,6 +52,27 @@ def test_so_do_those_who_get_no_stub_of_it() -> None:
 )
 def test_who_hears_of_it_anyway_gets_no_delete(found: Image) -> None:
     assert received(found) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "untold"),
+    [
+        (item(HIGH, authority="SG", origin=SINGAPORE), (BEIJING, NINGXIA)),
+        (item(HIGH, authority="EU", origin=SINGAPORE), None),  # its stubs cross
+        (item(MID, authority="SG", home=SINGAPORE), None),  # the version itself
+    ],
+)
+def test_those_beyond_who_wait_for_a_claim_check_that_was_overtaken_get_a_delete(
+    found: Image, untold: tuple[str, ...] | None
+) -> None:
+    """It can't be read any more, and they are not told of what is there instead."""
+    region = GatewayRegion()
+    region.peers.items[IRELAND] = found
+    claim = replace(mutation(Operation.PUT, item(), MID), image=None, claim=True)
+    assert region.carry(outgoing("m0", (BEIJING, NINGXIA), claim)).failed == []
+    assert [parcel.destination for parcel in region.stream.parcels] == ([] if untold is None else [untold])
+    for parcel in region.stream.parcels:
+        assert (parcel.mutation.operation, parcel.mutation.version) == (Operation.DELETE, MID.tombstone())
 
 
 def test_in_one_partition_everybody_hears_of_it() -> None:
