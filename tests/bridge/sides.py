@@ -11,8 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
+import botocore.session
+
+from domicile.accounts import parse_profiles
 from domicile.core.control import Control, Image, without
 from domicile.core.parcels import Parcel
+from domicile.core.partitions import partition_of
 from domicile.local import api
 from domicile.local.api import LocalAws
 from domicile.project import find_root
@@ -48,6 +53,13 @@ class Sides(Regions):
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
+
+    def session(self, region: str) -> boto3.Session:
+        """Return a session with the credentials of a Region's partition alone, as an application there has."""
+        profiles = parse_profiles(self._local.environment["DOMICILE_PROFILES"].split())
+        core = botocore.session.Session(profile=profiles[partition_of(region)])
+        core.set_config_variable("config_file", self._local.environment["AWS_CONFIG_FILE"])
+        return boto3.Session(botocore_session=core)
 
     def crossed(self, receiver: str) -> list[Parcel]:
         """Return all that the staging stream of a gateway Region has got since its beginning."""
