@@ -20,8 +20,9 @@ class Options:
     """The defaults suit most applications.
 
     ``placement``: ``home`` keeps sensitive values out of every other Region from the first moment, at the price of a
-    cross-Region call, and writes here for a home that the client cannot call; ``local`` always writes here. ``home_unavailable``: ``fail`` raises :class:`HomeRegionUnavailable`;
-    ``hold-local`` writes whole items, and deletes, here, from where they move when the home is back.
+    cross-Region call, unless the client cannot call the home; ``local`` writes here. ``home_unavailable``: ``fail``
+    raises :class:`HomeRegionUnavailable`; ``hold-local`` writes whole items, and deletes, here, from where they move
+    when the home is back.
 
     A Region is left alone after ``failures_max`` failures in a row, for ``retry_after_s`` at first, twice as long each
     time, up to ``retry_after_s_max``; then one call tries it again. ``redirects_max`` bounds how many stubs are
