@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from domicile.review.arns import account_of, place_of, region_of, short
 from domicile.review.deployment import FUNCTION, Deployment
@@ -33,21 +34,33 @@ _READ_WHERE_WRITTEN = {"replicator", "courier"}
 
 def findings(deployment: Deployment) -> Iterator[Finding]:
     """Yield what opens a place to somebody who is not to reach it, and what only the code keeps closed."""
-    steps: dict[str, str] = {}
+    functions: dict[str, list[Resource]] = defaultdict(list)
     for function in deployment.of_kind(FUNCTION):
-        steps[place_of(function.text("role"))] = deployment.step(function)
+        functions[place_of(function.text("role"))].append(function)
         yield from _function(function, deployment)
-    senders = {place_of(one.text("role_arn")) for one in deployment.resources if one.text("role_arn")}
     for role in deployment.of_kind("aws_iam_role"):
-        yield from _trust(role, function=role.arn in steps)
-    for holder, allowed in deployment.roles.items():
-        for carrier, grant in allowed:
-            yield from _granted(deployment, carrier, grant, steps.get(holder), sends=holder in senders)
+        yield from _trust(role, function=role.arn in functions)
+    yield from _grants(deployment, functions)
     for policy in deployment.of_kind("aws_iam_policy"):
         if policy not in deployment.attached:
             yield from _unattached(deployment, policy)
     for resource in deployment.resources:
         yield from _resource_policy(resource)
+
+
+def _grants(deployment: Deployment, functions: Mapping[str, Sequence[Resource]]) -> Iterator[Finding]:
+    """Yield what is wrong with what the roles, users and groups are allowed, with all actions of a reason at once."""
+    senders = {place_of(one.text("role_arn")) for one in deployment.resources if one.text("role_arn")}
+    actions: dict[tuple[str, str, Severity], set[str]] = defaultdict(set)
+    for holder, allowed in deployment.roles.items():
+        for carrier, grant in allowed:
+            holders: Sequence[Resource | None] = functions.get(holder) or [None]
+            for function in holders:
+                judged = _granted(deployment, grant, function, sends=holder in senders)
+                for severity, reason in judged:
+                    actions[carrier.label, reason, severity].add(grant.action)
+    for (label, reason, severity), of in actions.items():
+        yield Finding(label, f"allows {', '.join(sorted(of))}: {reason}", severity)
 
 
 def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
@@ -63,6 +76,8 @@ def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
         twins = [one for one in deployment.of_kind(FUNCTION) if deployment.step(one) == step]
         if len({one.text("source_code_hash") for one in twins}) > 1:
             yield Finding(function.label, f"the code of {step} is not the same in all Regions", Severity.UNKNOWN)
+    if place_of(function.text("role")) not in {role.arn for role in deployment.of_kind("aws_iam_role")}:
+        yield Finding(function.label, "its role is not of the deployment", Severity.UNKNOWN)
     for name in ("file_system_config", "layers"):
         if function.arguments.get(name):
             yield Finding(function.label, f"has {name}, which the protocol's code does not")
@@ -83,43 +98,32 @@ def _trust(role: Resource, *, function: bool) -> Iterator[Finding]:
 
 
 def _granted(
-    deployment: Deployment, carrier: Resource, grant: Grant, step: str | None, *, sends: bool
-) -> Iterator[Finding]:
-    """Judge one action on one resource; ``step`` is None for who is no function, ``sends`` for who forwards events."""
-    what, service = f"{grant.action} on {grant.resource}", grant.action.partition(":")[0]
+    deployment: Deployment, grant: Grant, function: Resource | None, *, sends: bool
+) -> Iterator[tuple[Severity, str]]:
+    """Judge one action on one resource, for a function or, if it is None, for somebody else who may forward events."""
     covered = list(deployment.covered(grant))
-    if "*" in grant.action:
-        if covered or step is not None:
-            yield Finding(carrier.label, f"allows {what}: a wildcard of actions")
-        return
-    if grant.does(READS):
-        yield from _reading(deployment, carrier, grant, covered, step)
+    step = deployment.step(function) if function else ""
+    here = function.site.region if function else ""
+    away = ", ".join(sorted({region_of(place) for place in covered} - {here}))
+    if "*" in grant.action or "?" in grant.action:
+        if covered or function:
+            yield Severity.VIOLATION, f"a wildcard, on {grant.resource}"
+    elif grant.does(READS):
+        if covered and not step:
+            yield Severity.VIOLATION, "the items may be read by who is no function of the protocol"
+        elif away and grant.action == "dynamodb:GetItem" and step in _READ_WHERE_WRITTEN:
+            yield Severity.RELIED, f"the {step} may read every item in {away}; its code reads those that it is told of"
+        elif away:
+            yield Severity.VIOLATION, f"the {step} may read in {away}"
+        elif covered and deployment.elsewhere(grant):
+            yield Severity.VIOLATION, f"a wildcard, on {grant.resource}"
     elif grant.does(WRITES):
-        if (step is not None or sends) and deployment.elsewhere(grant):
-            yield Finding(carrier.label, f"allows {what}, which is not a place of the deployment alone")
-        away = sorted({region_of(place) for place in covered} - {carrier.site.region})
-        if step is not None and away and not (step == "gateway" and service == "lambda"):
-            yield Finding(carrier.label, f"allows {what}: a function may write in {', '.join(away)}")
-    elif step is not None and not grant.does(HARMLESS):
-        yield Finding(carrier.label, f"allows {what}, an action that is not judged", Severity.UNKNOWN)
-
-
-def _reading(
-    deployment: Deployment, carrier: Resource, grant: Grant, covered: list[str], step: str | None
-) -> Iterator[Finding]:
-    what = f"{grant.action} on {grant.resource}"
-    if not covered:
-        return
-    away = sorted({region_of(place) for place in covered} - {carrier.site.region})
-    if not step:
-        yield Finding(carrier.label, f"allows {what} to who is no function of the protocol")
-    elif away and (grant.action != "dynamodb:GetItem" or step not in _READ_WHERE_WRITTEN):
-        yield Finding(carrier.label, f"allows {what}: a function may read in {', '.join(away)}")
-    elif away:
-        text = f"the {step} may read every item in {', '.join(away)}; its code reads those that it is told of"
-        yield Finding(carrier.label, text, Severity.RELIED)
-    elif deployment.elsewhere(grant):
-        yield Finding(carrier.label, f"allows {what}: a wildcard of resources")
+        if (function or sends) and deployment.elsewhere(grant):
+            yield Severity.VIOLATION, f"{grant.resource} is not a place of the deployment alone"
+        if function and away and not (step == "gateway" and grant.action.startswith("lambda:")):
+            yield Severity.VIOLATION, f"the function may write in {away}"
+    elif function and not grant.does(HARMLESS):
+        yield Severity.UNKNOWN, f"not judged, on {grant.resource}"
 
 
 def _unattached(deployment: Deployment, policy: Resource) -> Iterator[Finding]:

@@ -81,7 +81,8 @@ def attribute_of(kind: str, attribute: str, arguments: Mapping[str, Any], site: 
 def place_of(text: str) -> str:
     """Return the ARN of the place that an ARN or a queue's URL means.
 
-    A stream, an index or a backup is its table's, a version or an alias its function's, a log stream its group's.
+    A stream, an index or a backup is its table's, a version or an alias its function's, a log stream its group's. The
+    path of a role is left out.
     """
     if text.startswith("https://sqs."):
         parts = urlsplit(text)
@@ -99,6 +100,8 @@ def place_of(text: str) -> str:
         resource = re.sub(r"(stream/[^/]+)/consumer/.*", r"\1", resource)
     elif service in ("lambda", "logs"):
         resource = ":".join(resource.split(":")[:2])
+    elif service == "iam":
+        resource = re.sub("/.*/", "/", resource)
     elif service == "s3":
         resource = resource.split("/")[0]
     return ":".join([*fields[:5], resource])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from domicile.core.partitions import partition_of
 from domicile.review.arns import Site, arn_of, place_of, region_of, service_of, short
@@ -155,11 +156,12 @@ class Flow:
         if isinstance(cargo, Event):
             yield from ((place, sent, function) for place, sent in self._kept(step, cargo, variables, function))
 
-    def _writable(self, function: Resource) -> Iterator[tuple[str, Resource]]:
-        """Yield each place that a function's role may send to, with the resource that lets it."""
-        for carrier, grant in self._deployment.roles.get(place_of(function.text("role")), ()):
-            if grant.does(WRITES):
-                yield from ((place, carrier) for place in self._deployment.covered(grant))
+    @cache  # noqa: B019  # a flow lives as long as its review
+    def _writable(self, function: Resource) -> list[tuple[str, Resource]]:
+        """Return each place that a function's role may send to, with the resource that lets it."""
+        allowed = self._deployment.roles.get(place_of(function.text("role")), ())
+        writing = [(carrier, grant) for carrier, grant in allowed if grant.does(WRITES)]
+        return [(place, carrier) for carrier, grant in writing for place in self._deployment.covered(grant)]
 
     def _kept(
         self, step: str, event: Event, variables: Mapping[str, str], function: Resource

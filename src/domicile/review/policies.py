@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from domicile.review.arns import account_of, place_of, region_of, service_of
@@ -74,8 +75,13 @@ class Grant:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether IAM's wildcards in a pattern let a text pass."""
-    expression = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    return _expression(pattern).fullmatch(text) is not None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    wildcards = {"*": ".*", "?": "."}
+    return re.compile("".join(wildcards.get(one, re.escape(one)) for one in pattern), re.DOTALL)
 
 
 def statements(text: Any) -> list[Mapping[str, Any]] | None:

@@ -80,20 +80,18 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
 def unjudged(deployment: Deployment) -> Iterator[tuple[Resource, list[str]]]:
     """Yield each resource of an unknown kind that refers to places of the deployment, with these."""
     addresses = {(one.site, one.address): place for place, one in deployment.places.items()}
-    named = {one.text("function_name") or one.text("name"): place for place, one in deployment.places.items()}
+    # A bus may be called as the deployment is, and so may anything else.
+    places = [(place, one) for place, one in deployment.places.items() if one.kind != BUS]
+    named = {one.text("function_name") or one.text("name"): place for place, one in places}
     for resource in deployment.resources:
         if resource.kind in JUDGED | HARMLESS:
             continue
         texts = list(strings_in(resource.arguments))
         found = {addresses[resource.site, one] for one in resource.references if (resource.site, one) in addresses}
         found |= {place_of(arn) for text in texts for arn in _ARN.findall(text)} & set(deployment.places)
-        found |= {named[text] for text in texts if text in named and resource.kind not in _NAMED_ALIKE}
+        found |= {named[text] for text in texts if text in named}
         if found:
             yield resource, sorted(found)
-
-
-# Their names are the deployment's, as the bus's is.
-_NAMED_ALIKE = {"aws_appconfig_application"}
 
 
 def _event_target(target: Resource, rules: Mapping[tuple[str, str, str], Resource]) -> Iterator[Way]:
