@@ -43,7 +43,7 @@ def sessions_of(regions: Sequence[str], session: Session, beyond: Session | None
         sessions[WORLD if here == CHINA else CHINA] = beyond
     for region in regions:
         if partition_of(region) not in sessions:
-            raise ValueError(f"failover: {region} is not in {here}, as {regions[0]} is; accepted with beyond= alone")
+            raise ValueError(f"failover: {region} is not in {here}, as {regions[0]} is; accepted only with beyond=")
     return sessions
 
 
