@@ -109,7 +109,7 @@ class RegionStack(TerraformStack):
         permissions = Permissions(
             names=names,
             siblings=siblings,
-            tables=list(deployment.tables),
+            tables=list(deployment.localized),
             configuration_arn=policy.configuration_arn,
             customer_managed_keys=self._key_arn is not None,
         )
@@ -124,7 +124,7 @@ class RegionStack(TerraformStack):
         listener = self._function("listener", permissions.listener(), settings)
         replicator = self._function("replicator", permissions.replicator(), settings)
         anonymizer = self._function("anonymizer", permissions.anonymizer(), settings)
-        for name, config in deployment.tables.items():
+        for name, config in deployment.localized.items():
             table = ReplicatedTable(
                 self, f"table-{name}", names=names, table=name, config=config, key_arn=self._key_arn
             )

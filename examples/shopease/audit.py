@@ -88,7 +88,7 @@ class Audit:
 
     def _is_right(self, name: str, region: str, written: Written, held: Mapping[str, Any] | None) -> bool:
         """Whether a Region holds an item in full, if it is the home, and as a stub that shows nothing, if it is not."""
-        table = self._deployment.tables[name]
+        table = self._deployment.localized[name]
         control = held.get(table.control_attribute, {}) if held else {}
         if held is None or control.get("x"):
             return False
@@ -108,7 +108,7 @@ class Audit:
         yield from (sku for sku, count in gone.items() if count > self._ledger.perhaps_sold[sku])
 
     def _rows(self, region: str, name: str) -> Rows:
-        table = self._deployment.tables[name]
+        table = self._deployment.localized[name]
         keys = [key.name for key in (table.hash_key, table.range_key) if key]
         items = (_plain(item) for item in self._scan(region, self._names(region).table(name)))
         return {tuple(str(item[key]) for key in keys): item for item in items}

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from constructs import Construct
 
+from domicile.deployment import AnyTable
 from domicile.naming import Names
-from domicile.table import Table
 from modules.authority_map import read_policy
 from modules.encryption import use_keys
 from modules.policy import Statement, allow, document
@@ -37,7 +37,7 @@ class ApplicationAccess(Construct):
         *,
         names: Names,
         siblings: Sequence[Names],
-        tables: Mapping[str, Table],
+        tables: Mapping[str, AnyTable],
         configuration_arn: str,
         customer_managed_keys: bool,
     ) -> None:
@@ -56,7 +56,7 @@ class ApplicationAccess(Construct):
         ).arn
 
 
-def _use_tables(regions: Sequence[Names], tables: Mapping[str, Table]) -> list[Statement]:
+def _use_tables(regions: Sequence[Names], tables: Mapping[str, AnyTable]) -> list[Statement]:
     """Return one ARN for a table, not one for each Region: a managed policy has room for 6,144 characters."""
     anywhere = regions[0].in_region("*")
     condition = {"StringEquals": {"aws:RequestedRegion": [names.region for names in regions]}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -19,18 +20,18 @@ from domicile.core import policy
 from domicile.errors import UserError
 from domicile.model import Model, Problem, described, one_of, refuse
 from domicile.naming import Names, name_problems
+from domicile.native_table import NativeTable, native_problems, stacks_before
 from domicile.table import Table
+from domicile.tags import TAGS, Tags
 
 _POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
 _CROSSING = {"between", "global_items", "stubs"}  # what the functions must know of a bridge
-_TAGS_MAX = 40  # AWS allows 50 on a resource; the rest is Domicile's
 
 _REGION = (
     r"^(af|ap|ca|cn|eu|il|me|mx|sa|us)-(central|north|northeast|northwest|south|southeast|southwest|east|west)-[1-9]$"
 )
 _AUTHORITY = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _TABLE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-_TAG = r"^[\w .:/=+@-]*$"
 _ONE_REGION = "a Region of the partitions aws and aws-cn, such as eu-west-1"
 
 RegionName = Annotated[str, Field(pattern=_REGION)]
@@ -93,10 +94,12 @@ def _table_name(table: str, info: ValidationInfo) -> str:
     return table
 
 
-def _tag_key(key: str) -> str:
-    if key.lower().startswith("aws:"):
-        refuse([Problem("belongs to AWS", "a key that doesn't begin with aws:")])
-    return key
+AnyTable = Table | NativeTable
+_TABLES: Mapping[str, type[Model]] = {"localized": Table, "native": NativeTable}
+
+
+def _native(tables: Mapping[str, AnyTable]) -> dict[str, NativeTable]:
+    return {name: table for name, table in tables.items() if isinstance(table, NativeTable)}
 
 
 class Deployment(Model):
@@ -117,7 +120,10 @@ class Deployment(Model):
         min_length=1,
         description="authority (1 to 64 letters, digits, hyphens, underscores and dots) -> a Region of this deployment",
     )
-    tables: dict[Annotated[str, Field(pattern=_TABLE), AfterValidator(_table_name)], Table] = Field(
+    tables: dict[
+        Annotated[str, Field(pattern=_TABLE), AfterValidator(_table_name)],
+        Annotated[AnyTable, one_of("replication", _TABLES, default="localized")],
+    ] = Field(
         min_length=1, description="one or more tables: name (letters, digits, hyphens, underscores and dots) -> mapping"
     )
     bridges: list[Bridge] = Field(
@@ -138,10 +144,7 @@ class Deployment(Model):
     log_retention_days: LogRetentionDays = Field(
         365, description=" | ".join(str(days) for days in get_args(LogRetentionDays))
     )
-    tags: dict[
-        Annotated[str, Field(min_length=1, max_length=128, pattern=_TAG), AfterValidator(_tag_key)],
-        Annotated[str, Field(max_length=256, pattern=_TAG)],
-    ] = Field({}, max_length=_TAGS_MAX, description=f"at most {_TAGS_MAX} AWS tags: key -> value, both strings")
+    tags: Tags = Field({}, description=TAGS)
 
     @field_validator("name")
     @classmethod
@@ -159,12 +162,45 @@ class Deployment(Model):
             refuse(Problem(text, accepted) for text, accepted in name_problems(info.data["name"], regions=regions))
         return regions
 
+    @field_validator("tables")
+    @classmethod
+    def _tables_fit(cls, tables: dict[str, AnyTable], info: ValidationInfo) -> dict[str, AnyTable]:
+        if not any(isinstance(table, Table) for table in tables.values()):
+            text = "are all native, and Domicile would run for nothing"
+            refuse([Problem(text, "at least one localized table")])
+        if "regions" not in info.data:
+            return tables
+        regions: list[str] = info.data["regions"]
+        spread = {name: t.spread(regions) if isinstance(t, NativeTable) else t for name, t in tables.items()}
+        refuse(native_problems(_native(spread), regions))
+        return spread
+
     @field_validator("bridges")
     @classmethod
     def _bridges_reach(cls, bridges: list[Bridge], info: ValidationInfo) -> list[Bridge]:
         if "regions" in info.data:
             refuse(bridge_problems(bridges, info.data))
         return bridges
+
+    @field_validator("encryption")
+    @classmethod
+    def _each_region_has_the_key(cls, encryption: str, info: ValidationInfo) -> str:
+        if encryption == "aws-owned":
+            tables = _native(info.data.get("tables", {}))
+            of = [name for name, table in tables.items() if table.encryption == "customer-managed"]
+            text = "can't be aws-owned beside a native table of customer-managed: no Region would have a key"
+            refuse(Problem(f"{text} for {name}", "customer-managed") for name in of)
+        return encryption
+
+    @model_validator(mode="after")
+    def _stacks_have_an_order(self) -> Self:
+        try:
+            TopologicalSorter(stacks_before(self.native)).prepare()
+        except CycleError as cycle:
+            text = f"need each other's native tables or keys in a circle: {' -> '.join(cycle.args[1])}"
+            accepted = "primaries without a circle, such as one for all native tables"
+            refuse([Problem(text, accepted, ("tables",))])
+        return self
 
     @model_validator(mode="after")
     def _policy_fits_appconfig(self) -> Self:
@@ -214,9 +250,28 @@ class Deployment(Model):
                     "directory": table.directory,
                     "writers": table.writers,
                 }
-                for name, table in self.tables.items()
+                for name, table in self.localized.items()
             },
         }
+
+    @property
+    def localized(self) -> dict[str, Table]:
+        """The tables that Domicile replicates."""
+        return {name: table for name, table in self.tables.items() if isinstance(table, Table)}
+
+    @property
+    def native(self) -> dict[str, NativeTable]:
+        """The tables that DynamoDB replicates, with their Regions and their encryption named."""
+        tables = _native(self.tables)
+        return {
+            name: table.model_copy(update={"encryption": table.encryption or self.encryption})
+            for name, table in tables.items()
+        }
+
+    def as_localized(self, name: str) -> Table:
+        """Return a table as Domicile replicates it, or would if it were not native."""
+        table = self.tables[name]
+        return table.as_localized() if isinstance(table, NativeTable) else table
 
     def bridge_of(self, region: str) -> Bridge | None:
         """Return the bridge that a Region is a gateway of; a Region has at most one."""

@@ -81,14 +81,17 @@ ONE_ERROR = WrapValidator(_in_one_error)
 """Annotates a union whose alternatives are told in one error, not each in its own."""
 
 
-def one_of(tag: str, models: Mapping[str, type[Model]]) -> WrapValidator:
-    """Annotate a union of models: the model that a mapping's key ``tag`` names reads it, and it alone reports."""
+def one_of(tag: str, models: Mapping[str, type[Model]], default: str | None = None) -> WrapValidator:
+    """Annotate a union of models: the model that a mapping's key ``tag`` names reads it, and it alone reports.
+
+    With a ``default``, that model reads, and refuses, what names none of them.
+    """
 
     def read(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, tuple(models.values())):
             return value
         name = value.get(tag) if isinstance(value, dict) else None
-        model = models.get(name) if isinstance(name, str) else None
+        model = models.get(name if isinstance(name, str) and name in models else default or "")
         if model is None:
             raise _not_accepted()
         return model.model_validate(value)

@@ -1,4 +1,4 @@
-"""The tables of a deployment file: keys, sensitive attributes with their strategies, indexes.
+"""The localized tables of a deployment file: keys, sensitive attributes with their strategies, indexes.
 
 A check looks at its own value and at the valid fields above it (pydantic hands them over as ``info.data``), so the
 order of a model's fields is the order in which they can know of each other.
@@ -24,9 +24,11 @@ from domicile.pipeline.apply import LEDGER_EXPIRES_AT, LEDGER_FORCED, LEDGER_TOM
 # What the ledger table adds to the key attributes that it shares with its table.
 _LEDGER_ATTRIBUTES = (LEDGER_EXPIRES_AT, LEDGER_TOMBSTONE, LEDGER_FORCED)
 
-_INDEXES_MAX = 20  # DynamoDB, per table
+INDEXES_MAX = 20  # DynamoDB, per table
 _INCLUDED_MAX = 20  # DynamoDB, attributes that one index includes
 _INCLUDED_TOTAL_MAX = 100  # DynamoDB, over a table's indexes
+
+REPLICATION = "localized (personal data stays at home) or native (a DynamoDB Global Table)"
 
 AttributeName = Annotated[str, Field(min_length=1, max_length=255)]
 Keep = Annotated[
@@ -46,7 +48,8 @@ class Key(Model):
     type: Literal["S", "N", "B"] = Field(description="S (string), N (number) or B (binary)")
 
 
-_KEY = "{name: an attribute, type: S | N | B}"
+KEY = "{name: an attribute, type: S | N | B}"
+INDEXES = f"a list of at most {INDEXES_MAX} global secondary indexes"
 
 
 class Simple(Model):
@@ -105,6 +108,13 @@ def _roles(data: Mapping[str, Any]) -> dict[str, str]:
     return {value.name if isinstance(value, Key) else value: role for value, role in found}
 
 
+def role_problems(value: Key | str | None, data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with an attribute that is given a role, if one of the valid fields ``data`` gave it one."""
+    name, loc = (value.name, ("name",)) if isinstance(value, Key) else (value, ())
+    if role := _roles(data).get(str(name)):
+        yield Problem(f"{name} is already the table's {role}", "another attribute", loc)
+
+
 def _sensitive_path(path: str, info: ValidationInfo) -> str:
     accepted = "an attribute that is neither a key nor the table's authority, control or TTL attribute"
     first, *_ = names = path.split(".")
@@ -125,8 +135,8 @@ class Index(Model):
     name: str = Field(
         pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="3 to 255 letters, digits, hyphens, underscores and dots"
     )
-    hash_key: Key = Field(description=_KEY)
-    range_key: Key | None = Field(None, description=_KEY)
+    hash_key: Key = Field(description=KEY)
+    range_key: Key | None = Field(None, description=KEY)
     projection: Projection = Field(
         "all", description=f"all, keys-only, or a list of 1 to {_INCLUDED_MAX} attributes to include"
     )
@@ -138,7 +148,8 @@ class Index(Model):
         return {field: key for field, key in keys.items() if key}
 
 
-def _index_problems(indexes: list[Index], data: Mapping[str, Any]) -> Iterator[Problem]:
+def index_problems(indexes: list[Index], data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the indexes of a table whose other valid fields are ``data``."""
     types = {key.name: key.type for key in (data.get("hash_key"), data.get("range_key")) if key}
     types |= {
         data[role]: type_ for role, type_ in (("authority_attribute", "S"), ("ttl_attribute", "N")) if data.get(role)
@@ -177,10 +188,11 @@ def _index_problems(indexes: list[Index], data: Mapping[str, Any]) -> Iterator[P
 
 
 class Table(Model):
-    """One replicated table."""
+    """One table whose items Domicile replicates, personal data at home."""
 
-    hash_key: Key = Field(description=_KEY)
-    range_key: Key | None = Field(None, description=_KEY)
+    replication: Literal["localized"] = Field("localized", description=REPLICATION)
+    hash_key: Key = Field(description=KEY)
+    range_key: Key | None = Field(None, description=KEY)
     authority_attribute: AttributeName = Field(
         "localization_authority", description="the attribute (a string) that holds an item's authority"
     )
@@ -197,22 +209,17 @@ class Table(Model):
         "everywhere", description="everywhere (each Region keeps a stub of each item) or origin"
     )
     writers: Literal["any", "stamped"] = Field("any", description="any, or stamped (every writer stamps its versions)")
-    indexes: list[Index] = Field(
-        [], max_length=_INDEXES_MAX, description=f"a list of at most {_INDEXES_MAX} global secondary indexes"
-    )
+    indexes: list[Index] = Field([], max_length=INDEXES_MAX, description=INDEXES)
     deletion_protection: bool = Field(True, description="true or false")
     point_in_time_recovery: bool = Field(True, description="true or false")
 
     @field_validator(*_ROLES)
     @classmethod
     def _one_role_each(cls, value: Key | str | None, info: ValidationInfo) -> Key | str | None:
-        name, loc = (value.name, ("name",)) if isinstance(value, Key) else (value, ())
-        role = _roles(info.data).get(str(name))
-        if role:
-            refuse([Problem(f"{name} is already the table's {role}", "another attribute", loc)])
-        if isinstance(value, Key) and name in _LEDGER_ATTRIBUTES:
-            accepted = f"any other name than {', '.join(_LEDGER_ATTRIBUTES)}"
-            refuse([Problem(f"{name} is an attribute of the ledger, which has the same keys", accepted, loc)])
+        refuse(role_problems(value, info.data))
+        if isinstance(value, Key) and value.name in _LEDGER_ATTRIBUTES:
+            text = f"{value.name} is an attribute of the ledger, which has the same keys"
+            refuse([Problem(text, f"any other name than {', '.join(_LEDGER_ATTRIBUTES)}", ("name",))])
         return value
 
     @field_validator("sensitive")
@@ -231,5 +238,5 @@ class Table(Model):
     @field_validator("indexes")
     @classmethod
     def _indexes_work(cls, indexes: list[Index], info: ValidationInfo) -> list[Index]:
-        refuse(_index_problems(indexes, info.data))
+        refuse(index_problems(indexes, info.data))
         return indexes

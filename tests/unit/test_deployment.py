@@ -84,7 +84,7 @@ def test_what_is_not_given_has_a_safe_default(tmp_path: Path) -> None:
     assert deployment.encryption == "customer-managed"
     assert deployment.log_retention_days == 365
     assert deployment.tags == {}
-    table = deployment.tables["customers"]
+    table = deployment.localized["customers"]
     assert table.deletion_protection
     assert table.point_in_time_recovery
     assert table.ttl_attribute is None
@@ -106,8 +106,8 @@ def test_parts_may_be_repeated_by_anchor_and_merged(tmp_path: Path) -> None:
     text = SHOPEASE.replace("  inventory:\n", "  inventory:\n    <<: &base {deletion_protection: false}\n")
     text += "  returns:\n    <<: *base\n    hash_key: {name: pk, type: S}\n"
     deployment = load(tmp_path, text)
-    assert not deployment.tables["inventory"].deletion_protection
-    assert not deployment.tables["returns"].deletion_protection
+    assert not deployment.localized["inventory"].deletion_protection
+    assert not deployment.localized["returns"].deletion_protection
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_the_projects_own_deployment_file() -> None:
     deployment = Deployment.load(ROOT / "domicile.yaml")
     assert deployment.name == "shopease"
     assert set(deployment.tables) == {"inventory", "customers", "orders"}
-    assert deployment.tables["inventory"].sensitive == {}
+    assert deployment.localized["inventory"].sensitive == {}
 
 
 def examples(document: Path) -> list[str]:

@@ -30,7 +30,7 @@ class Advice:
 
 def advise(deployment: Deployment, name: str, needs: Needs, load: Workload) -> Advice:
     """Return the advice for a table: of what its requirements leave, the cheapest."""
-    table, regions = deployment.tables[name], len(deployment.regions)
+    table, regions = deployment.as_localized(name), len(deployment.regions)
     layout = Layout(regions=regions, stubs=table.directory == "everywhere", all_stamp=table.writers == "stamped")
     replicated = native(load, regions)
     bills = {

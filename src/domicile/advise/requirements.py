@@ -11,17 +11,11 @@ from enum import Enum
 
 from domicile.core.partitions import partition_of
 from domicile.deployment import Deployment
+from domicile.native_table import STRONG_REGION_SETS, STRONG_REGIONS
 from domicile.table import Table
 
 _AWS = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 GLOBAL_TABLES = f"{_AWS}V2globaltables_HowItWorks.html"
-
-_STRONG_REGIONS = 3
-_STRONG_REGION_SETS = (
-    ("us-east-1", "us-east-2", "us-west-2"),
-    ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1"),
-    ("ap-northeast-1", "ap-northeast-2", "ap-northeast-3"),
-)
 
 
 class Choice(Enum):
@@ -125,13 +119,13 @@ def _consistency(needs: Needs) -> Iterator[Reason]:
 
 def _regions(deployment: Deployment) -> Iterator[Reason]:
     count, given = len(deployment.regions), set(deployment.regions)
-    if count > _STRONG_REGIONS or not any(given <= set(region_set) for region_set in _STRONG_REGION_SETS):
-        sets = "; ".join(", ".join(region_set) for region_set in _STRONG_REGION_SETS)
+    if count > STRONG_REGIONS or not any(given <= set(region_set) for region_set in STRONG_REGION_SETS):
+        sets = "; ".join(", ".join(region_set) for region_set in STRONG_REGION_SETS)
         text = (
             f"strong consistency is for exactly three Regions of one set ({sets}), not for {', '.join(sorted(given))}"
         )
         yield Reason("regions", text, (Choice.NATIVE_STRONG,), GLOBAL_TABLES)
-    elif count < _STRONG_REGIONS:
+    elif count < STRONG_REGIONS:
         text = "strong consistency needs a witness in a third Region beside these two"
         yield Reason("regions", text, source=GLOBAL_TABLES)
 

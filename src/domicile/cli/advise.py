@@ -63,7 +63,7 @@ def advise(
         raise UserError(f"{given}: are more than all writes; accepted: shares that are at most 1 together")
     advice = []
     for name in [table] if table else deployment.tables:
-        config = deployment.tables[name]
+        config = deployment.as_localized(name)
         localized = (_LOCALIZED_SHARE if localizes(config) else 0.0) if localized_share is None else localized_share
         stamped = float(config.writers == "stamped") if stamped_share is None else stamped_share
         load = Workload(
@@ -77,7 +77,8 @@ def advise(
             packing=packing,
             call_ms=call_ms,
         )
-        needs = Needs(strong_reads=strong_reads, transactions=transactions, localized_share=localized)
+        strong = strong_reads or (name in deployment.native and deployment.native[name].consistency == "strong")
+        needs = Needs(strong_reads=strong, transactions=transactions, localized_share=localized)
         advice.append(report.advise(deployment, name, needs, load))
     if as_json:
         typer.echo(json.dumps(report.as_json(advice)))

@@ -106,10 +106,10 @@ def _settings(
 ) -> Settings:
     from domicile.load.plan import GLOBAL, KINDS, Settings, parse_shares
 
-    if table not in deployment.tables:
+    if table not in deployment.localized:
         given = f"--table {table}: is not in {file}" if table else "--table: is missing"
-        raise UserError(f"{given}; accepted: {', '.join(deployment.tables)}")
-    if deployment.tables[table].writers == "stamped":
+        raise UserError(f"{given}; accepted: {', '.join(deployment.localized)}")
+    if deployment.localized[table].writers == "stamped":
         raise UserError(f"--table {table}: its writers stamp versions, and load does not; accepted: writers: any")
     known = ", ".join(deployment.regions)
     for region in regions or ():

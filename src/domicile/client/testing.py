@@ -175,7 +175,7 @@ class InMemory:
         """
         names = Names(self.deployment.name, region="", account="")
         with self._replicating():
-            for name, table in self.deployment.tables.items():
+            for name, table in self.deployment.localized.items():
                 if table.ttl_attribute is None:
                     continue
                 keys = self.policy.table(names.table(name)).key_names
@@ -200,7 +200,7 @@ class InMemory:
         client = self.session.client("dynamodb", region_name=name, config=_CONFIG)
         self._network.regions[name] = Region(name, self.policy, client, self._network)
         names = Names(self.deployment.name, region=name, account="")
-        for table, config in self.deployment.tables.items():
+        for table, config in self.deployment.localized.items():
             client.create_table(
                 **_definition(names.ledger(table), config), StreamSpecification={"StreamEnabled": False}
             )

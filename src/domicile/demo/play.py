@@ -22,7 +22,7 @@ POLL_S = 0.05
 def run(file: Path, port: int, progress: Progress, *, keep: bool = False) -> bool:
     """Start the local AWS, play the scenario on it, and stop it unless ``keep``; True if all of it held."""
     deployment = Deployment.load(file)
-    if not set(PLACES) <= set(deployment.regions) or not {step.table for step in steps()} <= set(deployment.tables):
+    if not set(PLACES) <= set(deployment.regions) or not {step.table for step in steps()} <= set(deployment.localized):
         raise UserError(f"{file}: the demo plays ShopEase and needs its Regions and tables; use the project's own file")
     local = api.up(file, port, progress)
     try:

@@ -56,7 +56,7 @@ class Stage:
         item = self.table(region, table).get_item(Key=key, ConsistentRead=True).get("Item")
         if item is None:
             return Holding("absent", {})
-        control = item.pop(self._deployment.tables[table].control_attribute, {})
+        control = item.pop(self._deployment.localized[table].control_attribute, {})
         home = control.get("l")
         return Holding("stub" if home else "full", item, home)
 
@@ -70,7 +70,7 @@ class Stage:
 
     def is_sensitive(self, table: str, attribute: str) -> bool:
         """Whether an attribute, or something in it, is personal data."""
-        return any(path.split(".")[0] == attribute for path in self._deployment.tables[table].sensitive)
+        return any(path.split(".")[0] == attribute for path in self._deployment.localized[table].sensitive)
 
 
 def shown(value: Any) -> str:

@@ -37,7 +37,7 @@ def fingerprint(deployment: Deployment, table: str) -> dict[str, Any]:
 
     A table that the deployment does not have any more has an empty one.
     """
-    model = deployment.tables.get(table)
+    model = deployment.localized.get(table)
     rules = {**deployment.policy_document(), "name": deployment.name, "tables": model.model_dump() if model else {}}
     return dict(json.loads(json.dumps(rules)))
 
@@ -48,7 +48,7 @@ class Session:
     def __init__(self, deployment: Deployment, clients: Mapping[str, DynamoDBClient], journal: Journal) -> None:
         settings = journal.settings
         self.journal = journal
-        self._model = deployment.tables[settings.table]
+        self._model = deployment.localized[settings.table]
         self._policy = Policy.parse(deployment.policy_document())
         self._table = self._policy.table(Names(deployment.name, region="", account="").table(settings.table))
         self._clients = clients

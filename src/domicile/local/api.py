@@ -114,7 +114,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
                 make_keys(deployment, local_aws)
         with progress.step("Replicate a canary from each Region to every other that it reaches"):
             clients = {region: local_aws.client("dynamodb", region) for region in local_aws.regions}
-            tables = {local_aws.tables[name]: table for name, table in deployment.tables.items()}
+            tables = {local_aws.tables[name]: table for name, table in deployment.localized.items()}
             replicate_canaries(clients, tables, lambda origin, region: _reaches(deployment, origin, region))
     except BaseException:
         state.stop_servers()

@@ -114,13 +114,13 @@ class Pair:
     ours: Subject
     raw: Any
     """A boto3 resource, to see what lies in the tables."""
-    changed: set[str] = field(default_factory=lambda: set(DEPLOYMENT.tables))
+    changed: set[str] = field(default_factory=lambda: set(DEPLOYMENT.localized))
     """The tables that may differ from the seeds."""
 
     def agree(self, *calls: Call, message: bool = True) -> list[Any]:
         """Make the calls in order on both sides, compare each outcome and then the tables; return the outcomes."""
         named = {name for name, _, _ in calls}
-        touched = set(DEPLOYMENT.tables) if "*" in named else named
+        touched = set(DEPLOYMENT.localized) if "*" in named else named
         self.changed.update(touched)
         outcomes = []
         for call in calls:
@@ -223,7 +223,7 @@ def meant(value: Any) -> Any:
 def create_tables(client: Any, prefix: str) -> None:
     """Create the deployment's tables under a prefix; the deployment in memory has its own already."""
     there = client.list_tables()["TableNames"]
-    for name, table in DEPLOYMENT.tables.items():
+    for name, table in DEPLOYMENT.localized.items():
         if f"{prefix}-{name}" in there:
             continue
         keys = {key.name: key.type for key in _keys(table)}
@@ -246,12 +246,12 @@ def create_tables(client: Any, prefix: str) -> None:
 
 def drop_tables(client: Any, prefix: str) -> None:
     """Delete them."""
-    for name in DEPLOYMENT.tables:
+    for name in DEPLOYMENT.localized:
         client.delete_table(TableName=f"{prefix}-{name}")
 
 
 def _key(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.name: item[key.name] for key in _keys(DEPLOYMENT.tables[name])}
+    return {key.name: item[key.name] for key in _keys(DEPLOYMENT.localized[name])}
 
 
 def _keys(table: Table) -> list[Any]:

@@ -30,9 +30,9 @@ LEGACY: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def pair(both: Pair) -> Iterator[Pair]:
     both.reset(SEEDS)
-    before = {name: both.contents(DEPLOYMENT.name, name) for name in DEPLOYMENT.tables}
+    before = {name: both.contents(DEPLOYMENT.name, name) for name in DEPLOYMENT.localized}
     yield both
-    assert {name: both.contents(DEPLOYMENT.name, name) for name in DEPLOYMENT.tables} == before
+    assert {name: both.contents(DEPLOYMENT.name, name) for name in DEPLOYMENT.localized} == before
 
 
 @pytest.mark.parametrize(("method", "arguments"), LEGACY.values(), ids=LEGACY)

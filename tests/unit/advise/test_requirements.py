@@ -50,7 +50,7 @@ def test_each_requirement_leaves_what_can_give_it(
     regions: list[str], table: dict[str, Any], needs: dict[str, Any], left: set[Choice], excluding: set[str]
 ) -> None:
     file = deployment(regions, **table)
-    found = reasons(file, file.tables["orders"], Needs(**needs))
+    found = reasons(file, file.localized["orders"], Needs(**needs))
     assert set(possible(found)) == left
     assert {reason.rule for reason in found if reason.excludes} == excluding
     assert all(reason.source for reason in found if reason.excludes)

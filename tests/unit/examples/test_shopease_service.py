@@ -44,7 +44,7 @@ class Aws:
         self.session.events.register("before-call.dynamodb", self._refuse)
         for region in DEPLOYMENT.regions:
             dynamodb: Any = boto3.client("dynamodb", region)
-            for name, table in DEPLOYMENT.tables.items():
+            for name, table in DEPLOYMENT.localized.items():
                 keys = [(key, kind) for key, kind in ((table.hash_key, "HASH"), (table.range_key, "RANGE")) if key]
                 dynamodb.create_table(
                     TableName=f"shopease-{name}",
@@ -76,7 +76,7 @@ class Aws:
         item: dict[str, Any] = self.table(origin, table).get_item(Key=key)["Item"]
         control = Control(version=stamp(1, None, origin), origin=origin, home=origin).to_value()["M"]
         flat = {name: next(iter(value.values())) for name, value in control.items()}
-        stub = {**item, "_dom": flat} | {name: "***" for name in DEPLOYMENT.tables[table].sensitive if name in item}
+        stub = {**item, "_dom": flat} | {name: "***" for name in DEPLOYMENT.localized[table].sensitive if name in item}
         for region in DEPLOYMENT.regions:
             if region != origin:
                 self.table(region, table).put_item(Item=stub)

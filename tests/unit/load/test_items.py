@@ -40,7 +40,7 @@ def deployment(**table: Any) -> Deployment:
 
 
 def items(run: str = RUN, **table: Any) -> Items:
-    return Items(deployment(**table).tables["orders"], run)
+    return Items(deployment(**table).localized["orders"], run)
 
 
 def put(index: int = 0, item: int = 0, authority: str | None = None) -> Operation:

@@ -23,7 +23,7 @@ MODEL = Deployment.model_validate(
         "authorities": {"EU": "eu-west-1"},
         "tables": {"orders": {"hash_key": {"name": "pk", "type": "S"}}},
     }
-).tables["orders"]
+).localized["orders"]
 ITEMS = Items(MODEL, RUN)
 
 
