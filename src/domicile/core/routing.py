@@ -218,8 +218,11 @@ def _untold(change: Change, policy: Policy, table: TablePolicy, region: str, tol
         return ()
     try:
         old = Control.of(change.old, table.control_attribute)
-        authority = policy.authority_of(change.old, table)
-    except (RecordInvalidError, UnknownAuthorityError):
+    except RecordInvalidError:
         return ()  # it never left
-    before = {*policy.told(authority, region), *({old.origin} if old else ())}
+    try:
+        before = {*policy.told(policy.authority_of(change.old, table), region), *({old.origin} if old else ())}
+    except UnknownAuthorityError:
+        # Nor did this, unless another Region sent it here, whose policy is newer.
+        before = set(policy.regions) if old and old.origin != region else set()
     return tuple(sorted(before - set(told) - {region}))

@@ -6,16 +6,14 @@ by this Region's policy. The other side can't read a claim check's image here: t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from domicile.core.claims import redeem
-from domicile.core.control import Image
 from domicile.core.errors import NotAllowedToCrossError, PermanentError
 from domicile.core.events import Addressed, Mutation, Operation, pack_mutations
 from domicile.core.parcels import Parcel, may_cross, parcels_of
 from domicile.core.partitions import partition_of
-from domicile.core.policy import Policy
 from domicile.core.routing import route_overtaken
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, event_of
@@ -81,30 +79,29 @@ class Courier:
             redeemed = redeem(sent, table, found)
             if redeemed is None:
                 report.counts[Count.STALE] += 1
-                work.parcel = self._overtaken(parcel, sent, found, policy)
+                overtaken = route_overtaken(sent, found, policy)
+                if overtaken is not None:
+                    self._bury(parcel, overtaken.mutation, overtaken.destination, work)
                 return
             mutation = redeemed
             if mutation.operation is Operation.DELETE and sent.operation is Operation.MOVE and table.stubs_everywhere:
                 # Only the home was to be told of the version: nobody else would know that theirs is outdated.
-                destination = tuple(sorted(self._beyond(policy)))
-                near = tuple(sorted(set(policy.regions) - self._beyond(policy) - {sent.origin, region}))
-                # No rule brings a Region what itself emits.
-                here = () if sent.origin == region else (region,)
-                work.onward = ((region, Addressed(near, mutation)), (sent.origin, Addressed(here, mutation)))
+                self._bury(parcel, mutation, policy.regions, work)
+                return
         if not may_cross(mutation, destination, policy, region):
             raise NotAllowedToCrossError(f"a {mutation.operation.value} may not leave {partition_of(region)}")
         work.parcel = replace(parcel, fields=mutation.to_json(), destination=destination)
 
-    def _overtaken(self, parcel: Parcel, sent: Mutation, found: Image | None, policy: Policy) -> Parcel | None:
-        """Return a delete of what can't be read any more, for those beyond who do not hear of the later version."""
-        addressed = route_overtaken(sent, found, policy)
-        untold = set(addressed.destination) & self._beyond(policy) if addressed else set()
-        if addressed is None or not untold:
-            return None
-        return replace(parcel, fields=addressed.mutation.to_json(), destination=tuple(sorted(untold)))
-
-    def _beyond(self, policy: Policy) -> set[str]:
-        return {name for name in policy.regions if partition_of(name) != partition_of(self._world.region)}
+    def _bury(self, parcel: Parcel, delete: Mutation, regions: Iterable[str], work: _Work) -> None:
+        """Tell Regions of both sides that a version has come to nothing; its origin knows."""
+        region = self._world.region
+        near = {name for name in regions if partition_of(name) == partition_of(region)} - {delete.origin}
+        beyond = set(regions) - near - {delete.origin}
+        # No rule brings a Region what itself emits.
+        onward = ((region, near - {region}), (delete.origin, near & {region}))
+        work.onward = tuple((emitter, Addressed(tuple(sorted(names)), delete)) for emitter, names in onward)
+        if beyond:
+            work.parcel = replace(parcel, fields=delete.to_json(), destination=tuple(sorted(beyond)))
 
     def _tell(self, work: Sequence[_Work], report: Report) -> None:
         """Tell this side's Regions what the home would have told them."""

@@ -89,6 +89,15 @@ def test_what_lies_where_it_was_written_is_deleted_there_too() -> None:
     }
 
 
+def test_of_an_authority_that_a_newer_policy_knows_everybody_may_have_heard() -> None:
+    """What another Region sent here was read by its policy."""
+    assert sent("SG", SINGAPORE, old=image("XX", Control(version=LOW, origin=IRELAND)))[Operation.DELETE] == (
+        BEIJING,
+        NINGXIA,
+    )
+    assert Operation.DELETE not in sent("SG", SINGAPORE, old=image("XX", Control(version=LOW, origin=SINGAPORE)))
+
+
 def test_what_was_never_known_beyond_is_not_deleted_there() -> None:
     written_beyond = Control(version=LOW, origin=BEIJING)
     assert sent("SG", SINGAPORE, old=image("SG")) == {Operation.STUB: (IRELAND,)}

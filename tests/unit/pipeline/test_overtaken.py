@@ -75,6 +75,17 @@ def test_those_beyond_who_wait_for_a_claim_check_that_was_overtaken_get_a_delete
         assert (parcel.mutation.operation, parcel.mutation.version) == (Operation.DELETE, MID.tombstone())
 
 
+def test_so_do_those_on_this_side_if_what_is_there_lives_beyond() -> None:
+    region = GatewayRegion()
+    region.peers.items[IRELAND] = item(HIGH, authority="CN", origin=NINGXIA, home=BEIJING)
+    claim = replace(mutation(Operation.MOVE, item(), MID, home=NINGXIA), image=None, claim=True, authority={"S": "EU"})
+    assert region.carry(outgoing("m0", (NINGXIA,), claim)).failed == []
+    assert region.stream.parcels == []
+    assert [(destination, delete.version) for destination, delete in region.bus.changes] == [
+        ((SINGAPORE,), MID.tombstone())
+    ]
+
+
 def test_in_one_partition_everybody_hears_of_it() -> None:
     region = Region()
     region.seed(item(HIGH, authority="IN"))
