@@ -72,6 +72,8 @@ def _unlike_end(
     found, image = images[region], write.image
     if image is not None and not _keeps(history, image, region):
         return None
+    if gone_on and not history.stubs_everywhere:
+        return None
     if image is None or _expires_at_s(image) <= history.ended_at_s or (gone_on and found is None):
         return "is there" if found is not None else None
     return _unlike(history, wanted, image, region, images, gone_on=gone_on)
@@ -264,16 +266,36 @@ def no_resurrection(history: History) -> Iterator[str]:
 
 
 def idempotence(history: History) -> Iterator[str]:
-    """Judge what changed when everything was handled again; nonces may, and what a Region is not told of."""
+    """Judge what changed when everything was handled again; nonces may, and what a Region is not told of the end of."""
     for key, images in history.replayed.items():
         for region, image in images.items():
             _, winner = next(_told_writes(history, key, region), (None, None))
             keeps = winner is None or winner.image is None or _keeps(history, winner.image, region)
             final = history.final[key][region]
-            # A stub whose home has gone on without this Region goes when its move is handled again.
-            gone_on = is_stub(final) and (version(final) or "") < _untold(history, key, region)
-            if keeps and _visible(image) != _visible(final) and not (gone_on and image is None):
+            if (
+                keeps
+                and _visible(image) != _visible(final)
+                and not (image is None and _overtaken(history, final, region))
+            ):
                 yield f"{key} in {region} changed when everything was handled again"
+
+
+def _overtaken(history: History, image: Image | None, region: str) -> bool:
+    """Whether a Region has what was overtaken at its origin or home, of which the Region is not told.
+
+    It may keep that, having heard of it before; what brought it, handled again, finds the later version, and ends it.
+    """
+    versions, number = _versions(history), write_id(image)
+    return any(
+        write.void is None
+        and region not in told(history, write)
+        and (_version_of(write, versions) or "") > (version(image) or "")
+        and told(history, write) & {shown.region, *(homes_of(history, shown.image) or ())}
+        for shown in history.writes
+        if shown.id == number
+        for write in history.writes
+        if write.key == shown.key
+    )
 
 
 def bounded_traffic(history: History) -> Iterator[str]:

@@ -59,8 +59,8 @@ class Faults:
     hours_pass: float = 0.005  # in a step, up to eight hours pass, with few deliveries
     re_pointed: float = 0.0  # of a schedule: the map gives the authority EU another home meanwhile
     link_down: float = 0.01  # in a step, a bridge's link goes down or comes back in one direction
-    link_throttle: float = 0.05  # a request over a link is throttled, in part or as a whole
-    link_lost_answer: float = 0.03  # the stream beyond took the records, but the answer is lost
+    link_throttle: float = 0.2  # a request over a link is throttled, in part or as a whole
+    link_lost_answer: float = 0.1  # the stream beyond took the records, but the answer is lost
     link_delay_ms_max: int = 1000  # how long a record takes over a link
     key_refused: float = 0.005  # in a step, a courier's key begins to be refused, or is good again
     poison: float = 0.01  # in a step, a record that no courier sent is in a gateway's stream
