@@ -1,4 +1,4 @@
-"""What Terraform would change in a deployment that is up."""
+"""What Terraform would change in a deployment that is up, and what its plans say of residency."""
 
 from __future__ import annotations
 
@@ -12,21 +12,39 @@ from domicile.local import api
 from domicile.local.api import LocalAws
 from domicile.local.terraform import Stacks, find_terraform
 from domicile.project import find_root
+from domicile.review.findings import Finding, Severity
+from domicile.review.reading import read_plans
+from domicile.review.verdict import review
+
+Plans = dict[str, dict[str, Any]]
+"""The plan of each stack, as Terraform shows it in JSON."""
 
 
-def unexpected_changes(local_aws: LocalAws, name: str) -> dict[str, list[str]]:
-    """Return the changes of a second plan of each stack, but for the drift that ``infra/known_drift.json`` explains."""
+def second_plans(local_aws: LocalAws, name: str) -> Plans:
+    """Plan each stack of a deployment once more."""
     root = find_root(Path.cwd())
     state = api.state_folder(root)
     bindings = {f"{name}-{region}": local_aws.binding(region) for region in local_aws.regions}
     stacks = Stacks.prepare(find_terraform(), state.synthesized / "stacks", state.logs, root, bindings)
-    known = json.loads((root / "infra" / "known_drift.json").read_text(encoding="utf-8"))
     with ThreadPoolExecutor(len(stacks.names)) as pool:
-        plans = list(pool.map(stacks.plan, stacks.names))
+        return dict(zip(stacks.names, pool.map(stacks.plan, stacks.names), strict=True))
+
+
+def unexpected_changes(plans: Plans) -> dict[str, list[str]]:
+    """Return the changes in each stack's plan, but for the drift that ``infra/known_drift.json`` explains."""
+    known = json.loads((find_root(Path.cwd()) / "infra" / "known_drift.json").read_text(encoding="utf-8"))
     return {
         stack: [text for resource in plan["resource_changes"] if (text := _unexpected(resource, known))]
-        for stack, plan in zip(stacks.names, plans, strict=True)
+        for stack, plan in plans.items()
     }
+
+
+def findings_of(plans: Plans, folder: Path) -> list[Finding]:
+    """Return what stands against the residency of items by these plans, which are written to a folder."""
+    for stack, plan in plans.items():
+        (folder / f"{stack}.json").write_text(json.dumps(plan), encoding="utf-8")
+    found = review(read_plans(sorted(folder.glob("*.json")), None))
+    return found.of(Severity.VIOLATION, Severity.UNKNOWN)
 
 
 def _unexpected(resource: dict[str, Any], known: list[dict[str, str]]) -> str | None:

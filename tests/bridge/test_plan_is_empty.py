@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from domicile.local import api
 from tests.bridge.sides import NAME, Sides
-from tests.plans import unexpected_changes
+from tests.plans import findings_of, second_plans, unexpected_changes
 
 
-def test_a_second_plan_of_each_region_is_empty(sides: Sides) -> None:
-    assert unexpected_changes(api.status(), NAME) == {f"{NAME}-{region}": [] for region in sides.all}
+def test_a_second_plan_of_each_region_is_empty_and_proves_residency(sides: Sides, tmp_path: Path) -> None:
+    plans = second_plans(api.status(), NAME)
+    assert unexpected_changes(plans) == {f"{NAME}-{region}": [] for region in sides.all}
+    assert findings_of(plans, tmp_path) == []

@@ -52,10 +52,11 @@ class Deployment:
             if resource.arn is not None
         }
 
-    def queue(self, url: str) -> str:
-        """Return the place that a queue's URL means: what a plan knows of it, or AWS's form of it."""
-        known = {resource.text("url"): place for place, resource in self.places.items() if resource.kind == QUEUE}
-        return known.get(url) or place_of(url)
+    def queue(self, url: str, region: str) -> str:
+        """Return the place that a queue's URL means in a Region: what a plan knows of it, or AWS's form of it."""
+        known = [place for place, one in self.places.items() if one.kind == QUEUE and one.text("url") == url]
+        here = [place for place in known if region_of(place) == region]
+        return next(iter([*here, *known]), place_of(url))
 
     @property
     def resources(self) -> Iterator[Resource]:

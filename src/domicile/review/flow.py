@@ -137,7 +137,7 @@ class Flow:
         region, step = function.site.region, self._deployment.step(function)
         variables = self._deployment.variables(function)
         if queue := variables.get("DOMICILE_QUARANTINE_URL"):
-            yield self._deployment.queue(queue), cargo, function
+            yield self._deployment.queue(queue, region), cargo, function
         bus = variables.get("DOMICILE_BUS")
         buses = {bus_arn(bus, function): function} if bus else {}
         for place, carrier in self._writable(function):

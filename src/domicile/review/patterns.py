@@ -92,12 +92,10 @@ def _field(wanted: Any, found: Any) -> bool:
 
 def _leaf(wanted: Any, value: Any) -> bool:
     """Whether one value may match one literal or operator; None stands for a field that is absent."""
-    if value is ANYTHING:
+    if value is ANYTHING or not _understood(wanted):
         return True
     if not isinstance(wanted, dict):
         return wanted is not None and bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
-    if not _understood(wanted):
-        return True
     ((name, argument),) = wanted.items()
     if name == "exists":
         return (value is not None) is bool(argument)
