@@ -65,10 +65,10 @@ def _grants(deployment: Deployment, functions: Mapping[str, Sequence[Resource]])
 
 def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
     variables = deployment.variables(function)
-    if is_unknown(function.arguments.get("environment")):
-        yield Finding(function.label, "its variables are not known", Severity.UNKNOWN)
     for name in sorted(set(variables) - _VARIABLES):
         yield Finding(function.label, f"has the variable {name}, which the protocol's code does not know")
+    if variables.get("DOMICILE_POLICY", _policy_path(function, deployment)) != _policy_path(function, deployment):
+        yield Finding(function.label, "reads another policy document than that of its stack")
     for name in ("DOMICILE_ENDPOINT", "DOMICILE_PROXY"):
         if name in variables:
             yield Finding(function.label, f"sends through {variables[name]}", Severity.RELIED)
@@ -81,6 +81,13 @@ def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
     for name in ("file_system_config", "layers"):
         if function.arguments.get(name):
             yield Finding(function.label, f"has {name}, which the protocol's code does not")
+
+
+def _policy_path(function: Resource, deployment: Deployment) -> str:
+    """Return where AppConfig has the policy document of a function's stack."""
+    kinds = (f"aws_appconfig_{part}" for part in ("application", "environment", "configuration_profile"))
+    stack = deployment.by_region[function.site.region]
+    return "/".join(one.text("name") for kind in kinds for one in stack.of_kind(kind))
 
 
 def _trust(role: Resource, *, function: bool) -> Iterator[Finding]:

@@ -120,7 +120,7 @@ class Deployment:
             for address in stack.unclear:
                 text = "what it makes is known in a plan alone"
                 yield Finding(f"{address} ({stack.site.region})", text, Severity.UNKNOWN)
-            tables = {resource.text("name") for resource in stack.of_kind(TABLE)}
+            tables = {table.text("name") for table in stack.of_kind(TABLE) if table.site == stack.site}
             for name in sorted(set(self.protocols[stack.site.region].policy.tables) - tables):
                 (document,) = _documents(stack)
                 yield Finding(
@@ -128,7 +128,7 @@ class Deployment:
                 )
         for _, carrier, text in self._attached():
             if statements(text) is None:
-                yield Finding(carrier.label, "its policy is not known, or can't be read", Severity.UNKNOWN)
+                yield Finding(carrier.label, "what it allows is not known", Severity.UNKNOWN)
 
     def _attached(self) -> Iterator[tuple[str, Resource, Any]]:
         """Yield (who has it, the resource that says so, the document) for each identity-based policy."""

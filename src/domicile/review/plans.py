@@ -8,7 +8,7 @@ if that is given, or stays unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,7 @@ class _Reader:
             arguments = dict(resource.get("values") or {})
             for name, unknown in dict(self._unknown.get(address, {})).items():
                 if name in expressions:
-                    known = UNKNOWN if name in _DOCUMENTS else self._followed(expressions[name], address)
-                    arguments[name] = _overlaid(arguments.get(name), unknown, known)
+                    self._fill(arguments, name, unknown, expressions[name], address)
             references = frozenset(
                 ".".join(reference.split(".")[:2])
                 for name, expression in expressions.items()
@@ -112,6 +111,14 @@ class _Reader:
         if not isinstance(region, str):
             raise UserError(f"{self.file}: provider {key}: has no region; accepted: a stack whose provider names one")
         return Site(partition_of(region), self.account, region)
+
+    def _fill(self, held: dict[str, Any], name: str, unknown: Any, expression: Any, address: str) -> None:
+        """Put what is followed, or ``UNKNOWN``, where an argument is set to what the plan does not know."""
+
+        def told(expression: Any) -> str:
+            return UNKNOWN if name in _DOCUMENTS else self._followed(expression, address)
+
+        held[name] = _overlaid(held.get(name), unknown, expression, told)
 
     def _followed(self, expression: Any, address: str) -> str:
         """Return the only attribute that an expression refers to."""
@@ -155,15 +162,23 @@ def _references(expression: Any) -> Iterator[str]:
             yield from _references(member)
 
 
-def _overlaid(value: Any, unknown: Any, known: str) -> Any:
-    """Return a value with ``known`` in each place that the plan does not know."""
+def _overlaid(value: Any, unknown: Any, expression: Any, told: Callable[[Any], str]) -> Any:
+    """Return a value with what is told in each place that the plan does not know and the configuration sets."""
     if unknown is True:
-        return known
+        return told(expression)
     if isinstance(unknown, Mapping):
         held = value if isinstance(value, Mapping) else {}
-        return {**held, **{name: _overlaid(held.get(name), one, known) for name, one in unknown.items() if one}}
+        inner = expression if isinstance(expression, Mapping) else {}
+        whole = bool({"references", "constant_value"} & set(inner))  # a map, of which no part has an expression
+        parts = {name: inner if whole else inner[name] for name in unknown if whole or name in inner}
+        filled = {name: _overlaid(held.get(name), unknown[name], part, told) for name, part in parts.items()}
+        return {**held, **{name: one for name, one in filled.items() if one is not None}}
     if isinstance(unknown, list):
-        held_list = value if isinstance(value, list) else []
-        filled = [*held_list, *[None] * (len(unknown) - len(held_list))]
-        return [_overlaid(one, mark, known) for one, mark in zip(filled, unknown, strict=False)]
+        length = len(unknown)
+        held_list = [*(value if isinstance(value, list) else []), *[None] * length][:length]
+        parts_list = expression if isinstance(expression, list) else [expression] * length
+        return [
+            _overlaid(one, mark, part, told)
+            for one, mark, part in zip(held_list, unknown, [*parts_list, *[{}] * length], strict=False)
+        ]
     return value

@@ -67,14 +67,24 @@ def ways(deployment: Deployment) -> Iterator[Way]:
 
 
 def findings(deployment: Deployment) -> Iterator[Finding]:
-    """Yield the rules whose pattern can't be judged."""
-    for rule in deployment.of_kind("aws_cloudwatch_event_rule"):
-        pattern = rule.arguments.get("event_pattern")
-        if pattern is None and rule.text("schedule_expression"):
-            continue
-        text = "its pattern is not known" if is_unknown(pattern) else None
-        for problem in [text] if text else problems(parse(pattern)):
-            yield Finding(rule.label, f"{problem}: taken for one that matches every event", Severity.UNKNOWN)
+    """Yield what of the ways can't be judged: a pattern, or an argument that is not known."""
+    for resource in deployment.resources:
+        for name, value in resource.arguments.items() if resource.kind in JUDGED else ():
+            if is_unknown(value) and name not in ("policy", "inline_policy"):  # they are judged with the access
+                yield Finding(resource.label, f"its {name} is not known", Severity.UNKNOWN)
+        if resource.kind == "aws_cloudwatch_event_rule":
+            yield from _pattern(resource)
+    for way in ways(deployment):
+        if way.source.startswith("("):
+            text = f"where it takes items from is not known: {way.source}"
+            yield Finding(way.carrier.label, text, Severity.UNKNOWN)
+
+
+def _pattern(rule: Resource) -> Iterator[Finding]:
+    pattern = rule.arguments.get("event_pattern")
+    if pattern is not None or not rule.text("schedule_expression"):
+        for problem in problems(parse(pattern)):
+            yield Finding(rule.label, f"its pattern {problem}: taken for one that matches all", Severity.UNKNOWN)
 
 
 def unjudged(deployment: Deployment) -> Iterator[tuple[Resource, list[str]]]:
@@ -89,7 +99,7 @@ def unjudged(deployment: Deployment) -> Iterator[tuple[Resource, list[str]]]:
         texts = list(strings_in(resource.arguments))
         found = {addresses[resource.site, one] for one in resource.references if (resource.site, one) in addresses}
         found |= {place_of(arn) for text in texts for arn in _ARN.findall(text)} & set(deployment.places)
-        found |= {named[text] for text in texts if text in named}
+        found |= {place for name, place in named.items() if any(name in text for text in texts)}
         if found:
             yield resource, sorted(found)
 
