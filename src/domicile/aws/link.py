@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 ATTEMPTS_MAX = 4
 BACKOFF_S = 0.2
+SEND_S_MAX = 45
+"""After so long no request is begun. One may take 25 seconds, and the courier, whose timeout is 120, must still answer
+for what was taken: what it does not answer for is sent again, all of it, and a slow link would never get ahead."""
 KEY_AGE_S_MAX = 300
 """How long a key is used before the secret is looked at again: a rotation reaches a courier without a refusal."""
+_LATE = "OutOfTime"
 _REFUSALS = {
     *("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"),
     *("ExpiredTokenException", "MissingAuthenticationTokenException", "AccessDeniedException", "AccessDenied"),
@@ -99,8 +103,9 @@ class KinesisLink:
         self._due_s = clock()
 
     def send(self, records: Sequence[Record]) -> Mapping[int, str]:
-        """Send the records; return by position why some were not taken after ``ATTEMPTS_MAX`` attempts."""
+        """Send the records; return by position why some were not taken in ``ATTEMPTS_MAX`` attempts and the time."""
         refused = dict.fromkeys(range(len(records)), REFUSED)
+        late_s = self._clock() + SEND_S_MAX
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 # Full jitter: a throttled stream is throttled for every concurrent courier.
@@ -115,8 +120,11 @@ class KinesisLink:
             pending = [(position, records[position]) for position in sorted(refused)]
             refused = {}
             for request in requests(pending):
-                refused |= _put(client, self._stream, request)
-            if not refused:
+                if self._clock() < late_s:
+                    refused |= _put(client, self._stream, request)
+                else:
+                    refused |= dict.fromkeys((position for position, _ in request), _LATE)
+            if not refused or self._clock() >= late_s:
                 break
         return refused
 

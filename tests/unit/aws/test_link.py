@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from domicile.aws.link import ATTEMPTS_MAX, KEY_AGE_S_MAX, AccessKey, KinesisLink
+from domicile.aws.link import ATTEMPTS_MAX, KEY_AGE_S_MAX, SEND_S_MAX, AccessKey, KinesisLink
 from domicile.core.errors import TransientError
-from domicile.core.parcels import Record
+from domicile.core.parcels import REQUEST_RECORDS_MAX, Record
 from domicile.pipeline.courier import REFUSED
 
 OLD, NEW = AccessKey("AKIAOLD", "old secret"), AccessKey("AKIANEW", "new secret")
@@ -32,6 +32,7 @@ class Partition:
     secret: AccessKey | None = OLD
     reads: int = 0
     now_s: float = 0.0
+    slow_s: float = 0.0
     naps: list[float] = field(default_factory=list)
 
     def read(self) -> AccessKey | None:
@@ -44,6 +45,7 @@ class Partition:
         class Client:
             def put_records(self, StreamName: str, Records: Sequence[Mapping[str, Any]]) -> Any:  # noqa: N803
                 partition.requests.append((key.id, [record["Data"] for record in Records]))
+                partition.now_s += partition.slow_s
                 if key.id not in partition.keys:
                     raise error("UnrecognizedClientException")
                 answer = partition.answers.pop(0) if partition.answers else []
@@ -89,6 +91,22 @@ def test_what_is_never_taken_is_told_with_its_cause(failure: Any, cause: str) ->
     refused = partition.link().send(records(2))
     assert refused[1] == cause
     assert len(partition.requests) == ATTEMPTS_MAX
+
+
+def test_on_a_slow_link_what_was_taken_in_time_is_told_and_the_rest_is_left_for_later() -> None:
+    """A courier that is stopped in the middle would have to send all of it again, and be stopped again."""
+    partition = Partition(slow_s=20)
+    refused = partition.link().send([Record("key", b"data")] * 5 * REQUEST_RECORDS_MAX)
+    assert len(partition.requests) == 3
+    assert partition.now_s < SEND_S_MAX + partition.slow_s
+    assert refused == dict.fromkeys(range(3 * REQUEST_RECORDS_MAX, 5 * REQUEST_RECORDS_MAX), "OutOfTime")
+
+
+def test_a_link_that_hangs_is_not_tried_longer_than_there_is_time() -> None:
+    timeout = ConnectTimeoutError(endpoint_url="https://kinesis")
+    partition = Partition(slow_s=25, answers=[timeout] * 10)
+    assert set(partition.link().send(records(2)).values()) == {"ConnectTimeoutError"}
+    assert len(partition.requests) == 2
 
 
 def test_a_refused_key_is_read_again_at_once() -> None:
