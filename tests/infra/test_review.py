@@ -405,6 +405,10 @@ LEAKS: dict[str, tuple[_Change, str]] = {
         _set(_HERE, "aws_lambda_function", "function-replicator", layers=["arn:aws:lambda:layer"]),
         "aws_lambda_function.function-replicator_function",
     ),
+    "another policy document": (
+        _variable("DOMICILE_POLICY", "other/live/policy"),
+        "aws_lambda_function.function-listener_function",
+    ),
     "another map": (_map_differs, "aws_appconfig_hosted_configuration_version.policy_version"),
     "a quarantine in another Region": (
         _queue_in_another_region,
@@ -439,6 +443,27 @@ UNJUDGED: dict[str, tuple[_Change, str]] = {
         "aws_iam_role_policy_attachment.added",
     ),
     "a backup": (_backup_elsewhere, "aws_backup_selection.added"),
+    "a mapping from who knows where": (
+        _add(
+            _HERE,
+            "aws_lambda_event_source_mapping",
+            event_source_arn="${data.aws_dynamodb_table.visits.stream_arn}",
+            function_name="copy",
+        ),
+        "aws_lambda_event_source_mapping.added",
+    ),
+    "a rule of an unknown bus": (
+        _add(_HERE, "aws_cloudwatch_event_rule", name="all", event_bus_name="${var.bus}", event_pattern="{}"),
+        "aws_cloudwatch_event_rule.added",
+    ),
+    "a schema discoverer": (
+        _refer(_HERE, "aws_schemas_discoverer", ("source_arn", "aws_cloudwatch_event_bus", "bus", "arn")),
+        "aws_schemas_discoverer.added",
+    ),
+    "a text that names a table": (
+        _add(_HERE, "aws_cloudformation_stack", name="x", template_body="TableName: harbour-visits"),
+        "aws_cloudformation_stack.added",
+    ),
     "a repeated resource": (
         _set(_HERE, "aws_sqs_queue", "queue-quarantine_queue", count="${var.queues}"),
         "aws_sqs_queue.queue-quarantine_queue",
@@ -537,10 +562,23 @@ def test_a_leak_shows_where_the_images_come_to(stacks: Path, tmp_path: Path) -> 
     assert (leak.authority, leak.source, leak.target, leak.kinds) == ("EU", _HERE, _OTHER, (Kind.FULL,))
 
 
-def test_a_deployment_over_a_bridge_is_proven(tmp_path: Path) -> None:
+def test_a_global_table_of_others_is_said_and_no_violation(stacks: Path, tmp_path: Path) -> None:
+    changed = Changed(stacks)
+    changed.add(_HERE, "aws_dynamodb_table", name="news", hash_key="id", replica=[{"region_name": _OTHER}])
+    found = changed.review(tmp_path)
+    assert found.clean
+    assert "aws_dynamodb_table.added (us-east-1)" in named(found, Severity.RELIED)
+
+
+@pytest.fixture(scope="module")
+def bridged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthesized stacks of the example in two partitions."""
     deployment = Deployment.load(ROOT / "examples/bridge/domicile.yaml")
-    stacks = synthesize_stand_ins(deployment, tmp_path)
-    found = review(read_stacks(stacks))
+    return synthesize_stand_ins(deployment, tmp_path_factory.mktemp("bridged"))
+
+
+def test_a_deployment_over_a_bridge_is_proven(bridged: Path) -> None:
+    found = review(read_stacks(bridged))
     assert found.of(Severity.VIOLATION, Severity.UNKNOWN) == []
     verdicts = {verdict.authority: verdict for verdict in found.verdicts}
     assert (verdicts["EU"].reached, verdicts["EU"].on_the_way) == ((_HOME,), ("ap-southeast-1", "cn-north-1"))
@@ -548,3 +586,65 @@ def test_a_deployment_over_a_bridge_is_proven(tmp_path: Path) -> None:
     over = {(one.authority, kind) for one in found.passages for kind in one.kinds if one.target == "cn-north-1"}
     assert ("EU", Kind.STUB) in over
     assert ("SG", Kind.STUB) not in over
+
+
+def _courier(name: str, value: str) -> _Change:
+    def change(changed: Changed) -> None:
+        function = changed.one("ap-southeast-1", "aws_lambda_function", "function-courier")
+        function["environment"]["variables"][name] = value
+
+    return change
+
+
+BRIDGE_LEAKS: dict[str, tuple[_Change, str]] = {
+    "another stream": (_courier("DOMICILE_STREAM", "all"), "aws_lambda_function.function-courier_function"),
+    "another Region": (
+        _courier("DOMICILE_RECEIVER", "cn-northwest-1"),
+        "aws_lambda_function.function-courier_function",
+    ),
+    "a second reader of the staging stream": (
+        _refer(
+            "ap-southeast-1",
+            "aws_lambda_event_source_mapping",
+            ("event_source_arn", "aws_kinesis_stream", "staging", "arn"),
+            function_name="all",
+        ),
+        "aws_lambda_event_source_mapping.added",
+    ),
+    "a delivery stream": (
+        _refer(
+            "ap-southeast-1",
+            "aws_kinesis_firehose_delivery_stream",
+            ("name", "aws_kinesis_stream", "staging", "name"),
+            kinesis_source_configuration={
+                "kinesis_stream_arn": f"arn:aws:kinesis:ap-southeast-1:{ACCOUNT}:stream/shopease-from-cn-north-1"
+            },
+        ),
+        "aws_kinesis_firehose_delivery_stream.added",
+    ),
+    "a user that reads": (
+        _statement(
+            "ap-southeast-1", "aws_iam_user_policy", "", {"Action": ["kinesis:GetRecords", "kinesis:GetShardIterator"]}
+        ),
+        "aws_iam_user_policy.staging_policy",
+    ),
+    "a gateway's rule for every destination": (
+        _pattern("ap-southeast-1", "to-eu-west-1", destination=None),
+        "aws_cloudwatch_event_target.routing_target-to-eu-west-1",
+    ),
+    "a bus in between that keeps moves": (
+        _pattern("eu-west-1", "to-ap-southeast-1", emitter=None, destination=[{"exists": True}]),
+        "aws_cloudwatch_event_target.routing_target-to-ap-southeast-1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "resource"), BRIDGE_LEAKS.values(), ids=BRIDGE_LEAKS)
+def test_a_change_of_a_bridge_that_leaks_is_a_violation(
+    change: _Change, resource: str, bridged: Path, tmp_path: Path
+) -> None:
+    changed = Changed(bridged)
+    change(changed)
+    found = changed.review(tmp_path)
+    assert not found.clean
+    assert resource in {name.split(" ")[0] for name in named(found)}
