@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from domicile.core.claims import redeem
 from domicile.core.errors import NotAllowedToCrossError, PermanentError
 from domicile.core.events import Addressed, Mutation, Operation, pack_mutations
-from domicile.core.parcels import Parcel, may_cross, parcels_of
+from domicile.core.parcels import Parcel, Record, may_cross, parcels_of
 from domicile.core.partitions import partition_of
 from domicile.core.routing import route_overtaken
 from domicile.pipeline.guard import guarded, quarantine
@@ -27,11 +27,11 @@ REFUSED = "refused"
 
 @dataclass
 class _Work:
-    """What one parcel came to: itself, as it may leave, and what this side's Regions are to get, by its emitter."""
+    """What one parcel came to: the record that may leave, and what this side's Regions are to get, by its emitter."""
 
     message_id: str
     report: Report = field(default_factory=Report)
-    parcel: Parcel | None = None
+    record: Record | None = None
     onward: tuple[tuple[str, Addressed], ...] = ()
 
 
@@ -54,15 +54,16 @@ class Courier:
         work = list(self._world.each(lambda job: self._guarded(*job), jobs))
         report.add(done.report for done in work)
         self._tell(work, report)
-        self._send([(done.message_id, done.parcel) for done in work if done.parcel is not None], report)
+        self._send([(done.message_id, done.record) for done in work if done.record is not None], report)
         return report
 
     def _guarded(self, message_id: str, parcel: Parcel) -> _Work:
         work = _Work(message_id)
 
         def action(report: Report) -> None:
-            if parcel.receipt is not None:  # it names a key and a version, and nothing else of the item
-                work.parcel = parcel
+            receipt = parcel.receipt
+            if receipt is not None:  # it names a key and a version, and nothing else of the item
+                work.record = replace(parcel, fields=receipt.to_json()).to_record()
             else:
                 self._one(parcel, work, report)
 
@@ -72,7 +73,6 @@ class Courier:
     def _one(self, parcel: Parcel, work: _Work, report: Report) -> None:
         policy, region = self._world.policy.get(), self._world.region
         sent = mutation = parcel.mutation
-        destination = parcel.destination
         if sent.claim:
             table = policy.table(sent.table)
             found = self._world.peers.get(sent.origin, table.name, sent.key)
@@ -88,9 +88,9 @@ class Courier:
                 # Only the home was to be told of the version: nobody else would know that theirs is outdated.
                 self._bury(parcel, mutation, policy.regions, work)
                 return
-        if not may_cross(mutation, destination, policy, region):
+        if not may_cross(mutation, parcel.destination, policy, region):
             raise NotAllowedToCrossError(f"a {mutation.operation.value} may not leave {partition_of(region)}")
-        work.parcel = replace(parcel, fields=mutation.to_json(), destination=destination)
+        work.record = replace(parcel, fields=mutation.to_json()).to_record()
 
     def _bury(self, parcel: Parcel, delete: Mutation, regions: Iterable[str], work: _Work) -> None:
         """Tell Regions of both sides that a version has come to nothing; its origin knows."""
@@ -101,7 +101,7 @@ class Courier:
         onward = ((region, near - {region}), (delete.origin, near & {region}))
         work.onward = tuple((emitter, Addressed(tuple(sorted(names)), delete)) for emitter, names in onward)
         if beyond:
-            work.parcel = replace(parcel, fields=delete.to_json(), destination=tuple(sorted(beyond)))
+            work.record = replace(parcel, fields=delete.to_json(), destination=tuple(sorted(beyond))).to_record()
 
     def _tell(self, work: Sequence[_Work], report: Report) -> None:
         """Tell this side's Regions what the home would have told them."""
@@ -112,14 +112,13 @@ class Courier:
                 for _ in self._world.publisher.publish(entries):
                     report.retry(message_id, "PutEvents")
 
-    def _send(self, parcels: Sequence[tuple[str, Parcel]], report: Report) -> None:
-        records = [parcel.to_record() for _, parcel in parcels]
-        refused = self._link.send(records) if records else {}
-        for position, record in enumerate(records):
+    def _send(self, records: Sequence[tuple[str, Record]], report: Report) -> None:
+        refused = self._link.send([record for _, record in records]) if records else {}
+        for position, (_, record) in enumerate(records):
             if position not in refused:
                 report.counts[Count.SENT] += 1
                 report.counts[Count.SENT_BYTES] += record.bytes
-        for message_id in sorted({parcels[position][0] for position in refused}):
-            causes = {cause for position, cause in refused.items() if parcels[position][0] == message_id}
+        for message_id in sorted({records[position][0] for position in refused}):
+            causes = {cause for position, cause in refused.items() if records[position][0] == message_id}
             report.retry(message_id, min(causes))
             report.counts[Count.LINK_REFUSED] += REFUSED in causes

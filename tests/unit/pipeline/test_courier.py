@@ -71,6 +71,26 @@ def test_a_message_that_is_none_is_quarantined_as_it_is(body: str) -> None:
     assert [(step, kept) for _, step, kept in region.quarantine.records] == [("courier", body)]
 
 
+def test_of_a_receipt_nothing_leaves_but_what_a_receipt_says() -> None:
+    region = GatewayRegion()
+    moved = receipt(item(), stamped(region=NINGXIA), home=IRELAND)
+    more = {**moved.to_json(), "image": item()}
+    detail = {"format": 1, "emitter": IRELAND, "destination": [NINGXIA], "operation": "move", "receipts": [more]}
+    region.carry(Message("m0", json.dumps({"detail-type": "finished", "detail": detail})))
+    (parcel,) = region.stream.parcels
+    assert parcel.fields == moved.to_json()
+
+
+def test_what_no_record_can_carry_is_quarantined_alone() -> None:
+    region = GatewayRegion()
+    broken = json.loads(outgoing("m0", BEYOND, GLOBAL, ANOTHER).body)
+    broken["detail"]["changes"][0]["image"]["email"] = {"S": "\ud800"}  # half of a character: no text in UTF-8
+    assert region.carry(Message("m0", json.dumps(broken))).failed == []
+    assert [parcel.mutation for parcel in region.stream.parcels] == [ANOTHER]
+    ((_, step, _),) = region.quarantine.records
+    assert step == "courier"
+
+
 def test_without_a_policy_nothing_leaves() -> None:
     region = GatewayRegion()
     region.policy.error = PolicyUnavailableError("none")
