@@ -121,8 +121,10 @@ class Mutation:
         return mutation
 
     def _check(self) -> None:
-        has_image = isinstance(self.image, dict)
-        if self.operation is Operation.DELETE:
+        has_image = self.image is not None
+        if not isinstance(self.table, str) or not isinstance(self.key, dict) or not isinstance(self.image, dict | None):
+            well_formed = False
+        elif self.operation is Operation.DELETE:
             well_formed = not has_image and not self.claim
         elif self.operation is Operation.STUB:
             well_formed = has_image and not self.claim and self.home is not None

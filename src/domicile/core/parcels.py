@@ -70,7 +70,7 @@ class Parcel:
     def to_record(self) -> Record:
         """Return the record that carries it."""
         identity = json.dumps([self.fields["table"], self.fields["key"]], sort_keys=True)
-        text = json.dumps(self._to_json(), separators=(",", ":"), ensure_ascii=False)
+        text = _dumps(self._to_json())
         return Record(hashlib.sha256(identity.encode()).hexdigest(), gzip.compress(text.encode(), mtime=0))
 
     @classmethod
@@ -79,6 +79,7 @@ class Parcel:
         try:
             inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
             whole: Any = json.loads(inflater.decompress(data, INFLATED_BYTES_MAX))
+            _dumps(whole).encode()  # JSON can hold halves of characters, which no event can
             if whole["format"] != FORMAT or not isinstance(whole["fields"], dict):
                 raise RecordInvalidError("a record of another format")
             operation = whole.get("operation")
@@ -160,3 +161,7 @@ def requests(records: Sequence[tuple[int, Record]]) -> Iterator[list[tuple[int, 
         size += record.bytes
     if batch:
         yield batch
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -65,6 +66,12 @@ def test_without_a_policy_records_come_back() -> None:
     assert region.take_in(arrived(1, HERE, GLOBAL.to_json(), NINGXIA)).failed == ["1"]
 
 
+def staged(parts: dict[str, Any], *destination: str) -> dict[str, Any]:
+    """A record of the stream that no courier makes: JSON can hold halves of characters, and UTF-8 can't."""
+    whole = {"format": 1, "emitter": NINGXIA, "destination": destination or HERE, **parts}
+    return record(1, gzip.compress(json.dumps(whole).encode()))
+
+
 MOVED = mutation(Operation.MOVE, item(authority="EU"), VERSION, home=IRELAND).to_json()
 
 
@@ -86,6 +93,11 @@ MOVED = mutation(Operation.MOVE, item(authority="EU"), VERSION, home=IRELAND).to
         arrived(1, HERE, {**GLOBAL.to_json(), "image": None, "claim": True}, NINGXIA),
         arrived(1, HERE, mutation(Operation.PUT, item(authority="EU"), VERSION).to_json(), NINGXIA),
         arrived(1, HERE, receipt(item(), VERSION).to_json(), BEIJING, operation=Operation.MOVE),
+        arrived(1, HERE, {**GONE.to_json(), "image": "text"}, NINGXIA),
+        arrived(1, HERE, {**GONE.to_json(), "table": ["t"]}, NINGXIA),
+        arrived(1, HERE, {**GONE.to_json(), "key": "text"}, NINGXIA),
+        staged({"fields": {**GONE.to_json(), "key": {"pk": {"S": "\ud800"}}}}),
+        staged({"fields": {**receipt(item(), VERSION).to_json(), "outcome": "\ud800"}, "operation": "move"}, IRELAND),
     ],
 )
 def test_poison_is_quarantined_whole_and_holds_nothing_up(poison: dict[str, Any]) -> None:
