@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import jsii
@@ -13,6 +13,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_bus_policy import CloudwatchEvent
 from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
+from cdktf_cdktf_provider_aws.dynamodb_table_replica import DynamodbTableReplicaA
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
@@ -35,10 +36,13 @@ _ACCOUNT = "123456789012"  # the longest that a reference in a policy stands for
 
 @jsii.implements(IAspect)
 class Checks:
-    """What every Region's stack must hold, whatever the deployment file says."""
+    """What every Region's stack must hold, whatever the deployment file says.
 
-    def __init__(self, *, customer_managed_keys: bool) -> None:
-        self._customer_managed_keys = customer_managed_keys
+    With ``customer_managed_keys`` they encrypt everything but the tables that the file names as ``exempt``.
+    """
+
+    def __init__(self, *, customer_managed_keys: bool, exempt: Collection[str] = ()) -> None:
+        self._customer_managed_keys, self._exempt = customer_managed_keys, exempt
 
     def visit(self, node: IConstruct) -> None:
         """Report each problem of a construct; cdktf calls this for every construct of the stack."""
@@ -60,9 +64,11 @@ class Checks:
             case SqsQueue():
                 yield from self._key("a queue", node.kms_master_key_id_input)
                 yield from _policy_problems(node.policy_input)
-            case DynamodbTable():
+            case DynamodbTable() if node.name_input not in self._exempt:
                 encryption = node.server_side_encryption_input
                 yield from self._key("a table", encryption.kms_key_arn if encryption else None)
+            case DynamodbTableReplicaA() if str(node.global_table_arn_input).rpartition("/")[2] not in self._exempt:
+                yield from self._key("a replica", node.kms_key_arn_input)
             case KinesisStream():
                 yield from self._key("a stream", node.kms_key_id_input)
             case SecretsmanagerSecret():

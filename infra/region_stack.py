@@ -18,8 +18,9 @@ from domicile.aws.settings import CourierSettings, GatewaySettings, Settings
 from domicile.bridge import Bridge, Shards
 from domicile.core.partitions import partition_of
 from domicile.core.patterns import rule_patterns, stream_filters
-from domicile.deployment import Deployment
+from domicile.deployment import AnyTable, Deployment
 from domicile.naming import BRIDGE_FUNCTIONS, FUNCTIONS, Names
+from domicile.native_table import NativeTable
 from infra import backend
 from infra.artifacts import Artifact
 from infra.aspects import Checks
@@ -32,6 +33,8 @@ from modules.encryption import Encryption
 from modules.event_routing import EventRouting
 from modules.function import Function
 from modules.function.permissions import InlinePolicies, Permissions
+from modules.native_table import EventualTable
+from modules.native_table.strong import StrongTable
 from modules.queue import RECEIVES_MAX, Queue
 from modules.replicated_table import ReplicatedTable
 
@@ -54,7 +57,8 @@ class RegionStack(TerraformStack):
     """Everything that a deployment has in one of its Regions.
 
     No resource of another Region is looked at: their ARNs are built from names, so that each Region is planned and
-    applied alone, in any order. ``artifacts`` are the functions' zips by role, in the folder ``dist``.
+    applied alone, and in any order but for native tables. ``artifacts`` are the functions' zips by role, in the folder
+    ``dist``.
     """
 
     def __init__(
@@ -79,7 +83,9 @@ class RegionStack(TerraformStack):
             customer_managed=customer_managed,
         ).key_arn
         self._connect()
-        Aspects.of(self).add(Checks(customer_managed_keys=customer_managed))
+        native = deployment.native.items()
+        exempt = {self._names.table(name) for name, table in native if table.encryption != "customer-managed"}
+        Aspects.of(self).add(Checks(customer_managed_keys=customer_managed, exempt=exempt))
 
     def _connect(self) -> None:
         names, deployment = self._names, self._deployment
@@ -130,6 +136,8 @@ class RegionStack(TerraformStack):
             )
             filters = stream_filters(config.control_attribute, config.writers, names.region)
             listener.follow_stream(f"stream-{name}", stream_arn=table.stream_arn, filters=filters, dead_letters=expired)
+        for name, native in deployment.native.items():
+            self._native_table(name, native)
         replicator.consume("queue-inbox", queue=inbox, concurrency_max=_CONCURRENCY_MAX)
         anonymizer.consume("queue-receipts", queue=receipts, concurrency_max=_CONCURRENCY_MAX)
         if self._bridge:
@@ -141,7 +149,7 @@ class RegionStack(TerraformStack):
             "application",
             names=names,
             siblings=siblings,
-            tables=deployment.tables,
+            tables=self._in_reach(),
             configuration_arn=policy.configuration_arn,
             customer_managed_keys=self._key_arn is not None,
         )
@@ -151,6 +159,27 @@ class RegionStack(TerraformStack):
             value=access.policy_arn,
             description="The policy to attach to the role of an application in this Region",
         )
+
+    def _in_reach(self) -> dict[str, AnyTable]:
+        """Return the tables but for the native ones of another partition."""
+        here, native = partition_of(self._names.region), self._deployment.native
+        beyond = {name for name, table in native.items() if partition_of(table.primary) != here}
+        return {name: table for name, table in self._deployment.tables.items() if name not in beyond}
+
+    def _native_table(self, name: str, config: NativeTable) -> None:
+        names = self._names
+        if config.consistency == "strong" and names.region == config.primary:
+            StrongTable(self, f"table-{name}", names=names, table=name, config=config)
+        elif config.consistency == "eventual" and names.region in config.regions:
+            EventualTable(
+                self,
+                f"table-{name}",
+                names=names,
+                table=name,
+                config=config,
+                key_arn=self._key_arn,
+                alarm_topic=self._deployment.alarm_topic,
+            )
 
     def _send(self, bridge: Bridge, permissions: Permissions, settings: Settings, outbox: Queue) -> None:
         """Carry what the outbox holds to the other end."""

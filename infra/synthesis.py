@@ -11,6 +11,7 @@ from cdktf import App
 
 from domicile.deployment import Deployment
 from domicile.errors import UserError
+from domicile.native_table import stacks_before
 from infra.artifacts import ROOT, Artifact
 from infra.region_stack import RegionStack
 
@@ -25,8 +26,11 @@ def synthesize(deployment: Deployment, artifacts: Mapping[str, Artifact], dist: 
     Raises a ``UserError`` that lists what ``infra.aspects`` found wrong; then nothing is written.
     """
     app = App(outdir=str(out) if out else None)
-    stacks = [RegionStack(app, deployment, region, artifacts, dist) for region in deployment.regions]
-    folders = [Path(app.outdir, "stacks", stack.node.id) for stack in stacks]
+    stacks = {region: RegionStack(app, deployment, region, artifacts, dist) for region in deployment.regions}
+    for region, others in stacks_before(deployment.native).items():
+        for other in sorted(others):
+            stacks[region].add_dependency(stacks[other])
+    folders = [Path(app.outdir, "stacks", stack.node.id) for stack in stacks.values()]
     for zips in (folder / "assets" for folder in folders):
         if zips.exists():  # cdktf adds this synthesis's zips to those of the last one
             shutil.rmtree(zips)

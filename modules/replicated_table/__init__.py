@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from cdktf_cdktf_provider_aws.dynamodb_table import (
     DynamodbTable,
-    DynamodbTableAttribute,
-    DynamodbTableGlobalSecondaryIndex,
     DynamodbTablePointInTimeRecovery,
     DynamodbTableServerSideEncryption,
     DynamodbTableTtl,
@@ -17,9 +15,8 @@ from constructs import Construct
 from domicile.naming import Names
 from domicile.pipeline.apply import LEDGER_EXPIRES_AT
 from domicile.table import Index, Table
+from modules.schema import attributes, global_index
 from modules.text import literal
-
-_PROJECTIONS = {"all": "ALL", "keys-only": "KEYS_ONLY"}
 
 
 class ReplicatedTable(Construct):
@@ -56,8 +53,8 @@ class ReplicatedTable(Construct):
             billing_mode="PAY_PER_REQUEST",
             hash_key=literal(config.hash_key.name),
             range_key=literal(config.range_key.name) if config.range_key else None,
-            attribute=_attributes((config, *indexes)),
-            global_secondary_index=[_index(index) for index in indexes],
+            attribute=attributes((config, *indexes)),
+            global_secondary_index=[global_index(index) for index in indexes],
             stream_enabled=stream,
             stream_view_type="NEW_AND_OLD_IMAGES" if stream else None,
             ttl=DynamodbTableTtl(enabled=True, attribute_name=literal(ttl_attribute)) if ttl_attribute else None,
@@ -67,20 +64,3 @@ class ReplicatedTable(Construct):
             if self._key_arn
             else None,
         )
-
-
-def _attributes(keyed: Sequence[Table | Index]) -> list[DynamodbTableAttribute]:
-    """Return the definition of each key attribute once."""
-    types = {key.name: key.type for of in keyed for key in (of.hash_key, of.range_key) if key}
-    return [DynamodbTableAttribute(name=literal(name), type=type_) for name, type_ in types.items()]
-
-
-def _index(index: Index) -> DynamodbTableGlobalSecondaryIndex:
-    included = index.projection if isinstance(index.projection, list) else None
-    return DynamodbTableGlobalSecondaryIndex(
-        name=index.name,
-        hash_key=literal(index.hash_key.name),
-        range_key=literal(index.range_key.name) if index.range_key else None,
-        projection_type="INCLUDE" if isinstance(index.projection, list) else _PROJECTIONS[index.projection],
-        non_key_attributes=[literal(name) for name in included] if included else None,
-    )

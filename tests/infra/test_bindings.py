@@ -27,7 +27,7 @@ assert len([name for name in sys.modules if name.startswith("cdktf_cdktf_provide
 _LAZY = """
 import sys
 import infra.region_stack
-assert len([name for name in sys.modules if name.startswith("cdktf_cdktf_provider_aws.")]) <= 84
+assert len([name for name in sys.modules if name.startswith("cdktf_cdktf_provider_aws.")]) <= 94
 """
 
 
