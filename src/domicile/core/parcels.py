@@ -6,6 +6,7 @@ partition key stands for the item's key, so that an item's changes stay in one s
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -20,6 +21,7 @@ from domicile.core.events import (
     FINISHED,
     FORMAT,
     INFLATED_BYTES_MAX,
+    LIMITS,
     SOURCE,
     Mutation,
     Operation,
@@ -94,12 +96,14 @@ class Parcel:
 
     def to_message(self) -> str:
         """Return the outbox's message that has this alone, for whoever hands it back."""
-        head = {"format": FORMAT, "emitter": self.emitter, "destination": list(self.destination)}
-        if self.operation is None:
-            detail_type, detail = CHANGES, {**head, "changes": [self.fields]}
-        else:
-            detail_type, detail = FINISHED, {**head, "operation": self.operation.value, "receipts": [self.fields]}
-        return json.dumps({"source": SOURCE, "detail-type": detail_type, "detail": detail})
+        detail_type, name = (CHANGES, "changes") if self.operation is None else (FINISHED, "receipts")
+        head = {member: value for member, value in self._to_json().items() if member != "fields"}
+        event = {"source": SOURCE, "detail-type": detail_type}
+        message = json.dumps({**event, "detail": {**head, name: [self.fields]}})
+        if len(message) <= LIMITS.packed_bytes_max:
+            return message
+        packed = gzip.compress(json.dumps(self.fields).encode(), mtime=0)
+        return json.dumps({**event, "detail": {**head, "gzip": base64.b64encode(packed).decode()}})
 
     def _to_json(self) -> dict[str, Any]:
         operation = {} if self.operation is None else {"operation": self.operation.value}

@@ -50,6 +50,15 @@ def test_a_change_crosses_as_one_record_for_the_regions_beyond() -> None:
     assert parcels_of(json.loads(parcel.to_message()), SINGAPORE) == [parcel]
 
 
+def test_a_large_change_fits_a_message_when_it_is_handed_back_too() -> None:
+    """Compressed it came, and as text SQS would refuse it."""
+    mutation = replace(change(Operation.PUT), image={**KEY, "notes": {"S": "\u00e9" * 150_000}})
+    (parcel,) = parcels_of(event(mutation, BEIJING), SINGAPORE)
+    message = parcel.to_message()
+    assert len(message.encode()) < 256 * 1024
+    assert parcels_of(json.loads(message), SINGAPORE) == [parcel]
+
+
 def test_a_receipt_crosses_with_its_operation() -> None:
     receipt = Receipt(operation=Operation.MOVE, table=TABLE, key=KEY, version=VERSION, home=BEIJING, outcome="applied")
     (entry,) = pack_receipts([(IRELAND, receipt)], NINGXIA)
