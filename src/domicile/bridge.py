@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PositiveInt, ValidationInfo, field_validator
 
@@ -16,20 +17,42 @@ _SHARDS_MAX = 500  # AWS's quota for an account in most Regions
 _PREFIXES = (16, 24)  # a VPC's own limit, and the smallest that still holds the four subnets
 
 _PROXY = "http://HOST:PORT, without a user and a password"
+_ENDPOINT = "the URL of the other side's Kinesis endpoint, https://HOST"
+_LOOPBACK = "127.0.0.1"
 
 
 def _addresses(value: str) -> str:
     try:
-        ip_network(value)
+        known = ip_network(value).prefixlen > 0
     except ValueError:
+        known = False
+    if not known:
         refuse([Problem(f"can't be {value!r}", "an address or a CIDR block, such as 203.0.113.7/32")])
     return value
 
 
 def _proxy(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s@/?#]+:\d+/?", value):
+    if not _port(value):
         refuse([Problem("is not such a URL", _PROXY)])  # it is not quoted: it may hold a password
     return value
+
+
+def _endpoint(value: str) -> str:
+    """Refuse what has no TLS, unless it does not leave the machine: whole items cross by it."""
+    url = urlsplit(value)
+    if _port(value) is None or (url.scheme == "http" and url.hostname != _LOOPBACK):
+        refuse([Problem("is not such a URL", _ENDPOINT)])
+    return value
+
+
+def _port(value: str) -> int | None:
+    """Return the port of a URL that has a scheme and a host besides and nothing else: 0 if it names none."""
+    if not re.fullmatch(r"https?://[^\s@/?#]+/?", value):
+        return None
+    try:
+        return urlsplit(value).port or 0
+    except ValueError:
+        return None
 
 
 class Shards(Model):
@@ -47,9 +70,7 @@ class Gateway(Model):
     vpc_endpoint: str | None = Field(
         None, pattern=r"^vpce-[0-9a-f]{8,17}$", description="the other side's interface endpoint for Kinesis: vpce-..."
     )
-    endpoint: str | None = Field(
-        None, pattern=r"^https?://[^\s@/?#]+/?$", description="the URL of the other side's Kinesis endpoint"
-    )
+    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = Field(None, description=_ENDPOINT)
     proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(None, description=_PROXY)
     vpc_cidr: str = Field("10.255.255.0/24", description="a CIDR block from /16 to /24 for the courier's VPC")
 

@@ -125,6 +125,43 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path, changed: dict[str, Any]
     assert expected in problems(tmp_path, **changed)
 
 
+ENDPOINT = "is not such a URL; accepted: the URL of the other side's Kinesis endpoint, https://HOST"
+PROXY = "is not such a URL; accepted: http://HOST:PORT, without a user and a password"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("endpoint", "http://kinesis.example", ENDPOINT),  # whole items would cross in clear
+        ("endpoint", "https://kinesis.example:port", ENDPOINT),
+        ("endpoint", "https://kinesis.example:70000", ENDPOINT),
+        ("endpoint", "https://user@kinesis.example", ENDPOINT),
+        ("endpoint", "kinesis.example", ENDPOINT),
+        ("proxy", "http://10.0.0.8:70000", PROXY),
+        ("proxy", "http://10.0.0.8", PROXY),
+    ],
+)
+def test_a_url_that_the_courier_could_not_or_must_not_call_is_refused(
+    tmp_path: Path, key: str, value: str, expected: str
+) -> None:
+    changed = bridge(egress="proxy", gateways={"cn-north-1": {key: value}})
+    assert f"bridges[0].gateways.cn-north-1.{key}: {expected}" in problems(tmp_path, **changed)
+
+
+@pytest.mark.parametrize("url", ["https://kinesis.example", "https://kinesis.example:8443/", "http://127.0.0.1:4566"])
+def test_an_endpoint_has_tls_or_is_on_this_machine(tmp_path: Path, url: str) -> None:
+    deployment = load(tmp_path, **bridge(gateways={"cn-north-1": {"endpoint": url}}))
+    assert deployment.bridges[0].gateway("cn-north-1").endpoint == url
+
+
+def test_an_address_that_is_everyone_s_is_refused(tmp_path: Path) -> None:
+    found = problems(tmp_path, **bridge(gateways={"cn-north-1": {"addresses": ["0.0.0.0/0"]}}))
+    assert found == [
+        "bridges[0].gateways.cn-north-1.addresses[0]: can't be '0.0.0.0/0'; accepted: an address or a CIDR block, "
+        "such as 203.0.113.7/32"
+    ]
+
+
 def test_each_way_out_needs_its_settings(tmp_path: Path) -> None:
     assert [problem.partition(":")[0] for problem in problems(tmp_path, **bridge(egress="proxy"))] == [
         "bridges[0].gateways.ap-southeast-1.proxy",
