@@ -36,7 +36,9 @@ def tell_everybody(patch: Patch) -> None:
     patch.setattr("domicile.pipeline.replicator.Replicator._to_others", to_everybody)
 
 
-def to_everybody(self: Replicator, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
+def to_everybody(
+    self: Replicator, mutation: Mutation, _move: Mutation, policy: Policy, table: TablePolicy
+) -> Addressed | None:
     """Address a change to all Regions that are neither this home nor the origin."""
     others = set(policy.regions) - {self._world.region, mutation.origin}
     return Addressed(tuple(sorted(others)), mutation) if table.stubs_everywhere else None

@@ -173,6 +173,14 @@ def route_write(
     return [item for item in outgoing if item.destination]
 
 
+def relying(mutation: Mutation, policy: Policy) -> tuple[str, ...]:
+    """Return the Regions, other than its origin, that hear of a change by it or by its home."""
+    table = policy.table(mutation.table)
+    name = table.authority_attribute
+    image = mutation.image or ({name: mutation.authority} if mutation.authority else {})
+    return policy.told(policy.authority_of(image, table), mutation.origin)
+
+
 def route_overtaken(mutation: Mutation, found: Image | None, policy: Policy) -> Addressed | None:
     """Return a delete of a version for those who relied on it, and are not told of the later one that was found.
 
@@ -183,9 +191,7 @@ def route_overtaken(mutation: Mutation, found: Image | None, policy: Policy) -> 
     nobody = not policy.bridges or not table.stubs_everywhere
     if nobody or found is None or control is None or control.version <= mutation.version:
         return None
-    name = table.authority_attribute
-    sent = mutation.image or ({name: mutation.authority} if mutation.authority else {})
-    relied = {mutation.origin, *policy.told(policy.authority_of(sent, table), mutation.origin)}
+    relied = {mutation.origin, *relying(mutation, policy)}
     told = {control.origin, *policy.told(policy.authority_of(found, table), control.origin)}
     delete = Mutation(
         operation=Operation.DELETE,

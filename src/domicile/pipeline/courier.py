@@ -14,7 +14,7 @@ from domicile.core.errors import NotAllowedToCrossError, PermanentError
 from domicile.core.events import Addressed, Mutation, Operation, pack_mutations
 from domicile.core.parcels import Parcel, Record, may_cross, parcels_of
 from domicile.core.partitions import partition_of
-from domicile.core.routing import route_overtaken
+from domicile.core.routing import relying, route_overtaken
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, event_of
 from domicile.pipeline.ports import Link, World
@@ -86,7 +86,7 @@ class Courier:
             mutation = redeemed
             if mutation.operation is Operation.DELETE and sent.operation is Operation.MOVE and table.stubs_everywhere:
                 # Only the home was to be told of the version: nobody else would know that theirs is outdated.
-                self._bury(parcel, mutation, policy.regions, work)
+                self._bury(parcel, mutation, relying(sent, policy), work)
                 return
         if not may_cross(mutation, parcel.destination, policy, region):
             raise NotAllowedToCrossError(f"a {mutation.operation.value} may not leave {partition_of(region)}")

@@ -21,7 +21,7 @@ from domicile.core.events import (
     unpack_mutations,
 )
 from domicile.core.policy import Policy, TablePolicy
-from domicile.core.routing import route_overtaken
+from domicile.core.routing import relying, route_overtaken
 from domicile.pipeline.apply import Applier, Outcome
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, detail_of
@@ -104,17 +104,16 @@ class Replicator:
                 return
             if redeemed.operation is Operation.DELETE and mutation.operation is Operation.MOVE:
                 # Only this home was told of the version: nobody else would know that theirs is outdated.
-                work.onward = self._to_others(redeemed, policy, table)
+                work.onward = self._to_others(redeemed, mutation, policy, table)
             mutation = redeemed
         outcome = self._apply(mutation, table)
         report.counts[_COUNTS[outcome]] += 1
         if outcome is Outcome.APPLIED:
             now_ms = self._world.now_ms()
             report.sample(Duration.REPLICATION_LATENCY, mutation.origin, mutation.version.ms, now_ms)
-        if outcome is Outcome.STALE:
+        if outcome is Outcome.STALE and mutation.operation is Operation.MOVE:
             work.onward = self._overtaken(mutation, policy, table)
-            return
-        if mutation.operation not in (Operation.PUT, Operation.MOVE):
+        if outcome is Outcome.STALE or mutation.operation not in (Operation.PUT, Operation.MOVE):
             return
         receipt = Receipt(
             operation=mutation.operation,
@@ -151,7 +150,7 @@ class Replicator:
 
     def _stub(self, mutation: Mutation, policy: Policy, table: TablePolicy, report: Report) -> Addressed | None:
         """Return a move's stub for the others; its origin makes its own."""
-        addressed = self._to_others(mutation, policy, table)
+        addressed = self._to_others(mutation, mutation, policy, table)
         if addressed is None:
             return None
         result = anonymize(mutation.image or {}, table, self._world.hash_key.get())
@@ -166,13 +165,11 @@ class Replicator:
         others = set(addressed.destination) - {self._world.region} if addressed else set()
         return replace(addressed, destination=tuple(sorted(others))) if addressed and others else None
 
-    def _to_others(self, mutation: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
-        """Address a change to the Regions that are neither this home nor the origin, where these are told at all."""
-        here = self._world.region
-        others = set(policy.regions) - {here, mutation.origin}
-        if policy.bridges and mutation.operation is not Operation.DELETE:
-            authority = policy.authority_of(mutation.image or {}, table)
-            others = {region for region in others if policy.tells(here, region, authority)}
+    def _to_others(self, mutation: Mutation, move: Mutation, policy: Policy, table: TablePolicy) -> Addressed | None:
+        """Address what a move came to to those that hear of it by this home, where these are told at all."""
+        others = set(policy.regions) - {self._world.region, mutation.origin}
+        if policy.bridges:
+            others &= set(relying(move, policy))
         return Addressed(tuple(sorted(others)), mutation) if others and table.stubs_everywhere else None
 
     def _publish(self, message_ids: Sequence[str], entries: Sequence[Entry], report: Report) -> None:

@@ -141,8 +141,8 @@ def test_a_claim_check_that_cannot_be_read_now_comes_back() -> None:
     assert region.carry(claim(item())).failed == ["m0"]
 
 
-def test_where_a_moved_item_is_gone_every_region_hears_that_its_version_is_outdated() -> None:
-    region = GatewayRegion()
+def test_where_a_moved_item_is_gone_those_told_of_it_hear_that_its_version_is_outdated() -> None:
+    region = GatewayRegion(stubs=["CN"])
     region.peers.items[IRELAND] = None
     region.carry(claim(item(authority="CN"), Operation.MOVE, (BEIJING,)))
     (parcel,) = region.stream.parcels
@@ -155,8 +155,17 @@ def test_where_a_moved_item_is_gone_every_region_hears_that_its_version_is_outda
     assert json.loads(entry.detail)["emitter"] == IRELAND  # no rule brings a Region what it emits itself
 
 
-def test_an_entry_that_the_bus_refuses_brings_its_message_back() -> None:
+def test_where_its_stub_may_not_return_this_side_hears_nothing() -> None:
+    """It may have an item of its own under the key."""
     region = GatewayRegion()
+    region.peers.items[IRELAND] = None
+    region.carry(claim(item(authority="CN"), Operation.MOVE, (BEIJING,)))
+    assert [parcel.destination for parcel in region.stream.parcels] == [BEYOND]
+    assert region.bus.entries == []
+
+
+def test_an_entry_that_the_bus_refuses_brings_its_message_back() -> None:
+    region = GatewayRegion(stubs=["CN"])
     region.peers.items[IRELAND] = None
     region.bus.refuses = lambda _: True
     assert region.carry(claim(item(authority="CN"), Operation.MOVE, (BEIJING,))).failed == ["m0"]

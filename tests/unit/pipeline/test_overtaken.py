@@ -75,6 +75,21 @@ def test_those_beyond_who_wait_for_a_claim_check_that_was_overtaken_get_a_delete
         assert (parcel.mutation.operation, parcel.mutation.version) == (Operation.DELETE, MID.tombstone())
 
 
+def test_a_home_that_finds_a_move_gone_tells_those_who_were_to_have_its_stub() -> None:
+    region = Region(BEIJING)
+    region.policy.value = bridged()
+    region.peers.items[NINGXIA] = None
+    claim = replace(
+        mutation(Operation.MOVE, item(), replace(MID, region=NINGXIA), home=BEIJING), image=None, claim=True
+    )
+    region.receive(replace(claim, authority={"S": "CN"}))
+    assert region.bus.changes == []  # of CN nobody beyond hears, and its origin knows
+    region.policy.value = bridged(stubs=["CN"])
+    region.receive(replace(claim, authority={"S": "CN"}))
+    ((destination, delete),) = region.bus.changes
+    assert (destination, delete.operation) == ((SINGAPORE, IRELAND), Operation.DELETE)
+
+
 def test_so_do_those_on_this_side_if_what_is_there_lives_beyond() -> None:
     region = GatewayRegion()
     region.peers.items[IRELAND] = item(HIGH, authority="CN", origin=NINGXIA, home=BEIJING)
