@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from domicile.local.providers import cli_configuration
 from domicile.local.state import StateFolder, tail
 from domicile.local.terraform import Stacks, find_terraform
 from domicile.naming import Names
+from domicile.native_table import stacks_before
 from domicile.progress import Progress
 from domicile.project import find_root
 
@@ -88,6 +90,7 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     root = find_root(Path.cwd())
     state = state_folder(root)
     deployment = Deployment.load(deployment_file)
+    _check_native(deployment, deployment_file)
     terraform = find_terraform()
     ports = {partition: port + n for n, partition in enumerate(dict.fromkeys(map(partition_of, deployment.regions)))}
     _make_ready(state, ports.values())
@@ -102,13 +105,17 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
     names = Names(deployment.name, region="", account="")
     bindings = {names.in_region(region).stack: local_aws.binding(region) for region in local_aws.regions}
     stacks = Stacks.prepare(terraform, state.synthesized / "stacks", state.logs, root, bindings)
+    before = {
+        names.in_region(region).stack: {names.in_region(other).stack for other in others}
+        for region, others in stacks_before(deployment.native).items()
+    }
     try:
         with progress.step("Start the local AWS"):
             for partition, number in ports.items():
                 _start(state, partition, number)
         key_clients = {region: local_aws.client("secretsmanager", region) for region in local_aws.regions}
         secrets.apply(secrets.plan(names.hash_secret, key_clients), key_clients)
-        stacks.apply(progress)
+        stacks.apply(progress, before)
         if deployment.bridges:
             with progress.step("Make the couriers' access keys"):
                 make_keys(deployment, local_aws)
@@ -116,6 +123,9 @@ def up(deployment_file: Path, port: int, progress: Progress) -> LocalAws:
             clients = {region: local_aws.client("dynamodb", region) for region in local_aws.regions}
             tables = {local_aws.tables[name]: table for name, table in deployment.localized.items()}
             replicate_canaries(clients, tables, lambda origin, region: _reaches(deployment, origin, region))
+            for name, native in deployment.native.items():
+                replicas = {region: clients[region] for region in native.regions}
+                replicate_canaries(replicas, {local_aws.tables[name]: native}, ne)
     except BaseException:
         state.stop_servers()
         raise
@@ -200,6 +210,21 @@ def state_folder(root: Path) -> StateFolder:
 
 def _endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
+
+
+def _check_native(deployment: Deployment, file: Path) -> None:
+    """Raise a ``UserError`` for what the local AWS has no part of."""
+    missing = {
+        "consistency: strong": [name for name, table in deployment.native.items() if table.consistency == "strong"],
+        "provisioned billing": [name for name, table in deployment.native.items() if table.billing != "on-demand"],
+    }
+    problems = [
+        f"{file}: tables.{name}: the local AWS has no {what}; accepted there: consistency: eventual, billing: on-demand"
+        for what, names in missing.items()
+        for name in names
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def _describe(deployment: Deployment, ports: Mapping[str, int], state: StateFolder) -> LocalAws:

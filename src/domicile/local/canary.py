@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from domicile.deployment import AnyTable
 from domicile.local.errors import LocalError
-from domicile.table import Key, Table
+from domicile.table import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,7 +19,7 @@ _POLL_S = 0.2
 
 
 def replicate_canaries(
-    clients: Mapping[str, DynamoDBClient], tables: Mapping[str, Table], reaches: Callable[[str, str], bool]
+    clients: Mapping[str, DynamoDBClient], tables: Mapping[str, AnyTable], reaches: Callable[[str, str], bool]
 ) -> None:
     """Write an item into each table of each Region, wait until it is everywhere, delete it, wait until it is gone.
 
@@ -36,7 +37,7 @@ def replicate_canaries(
     _wait(clients, ways, "leave", lambda item: item is None)
 
 
-def _key(table: Table) -> dict[str, Any]:
+def _key(table: AnyTable) -> dict[str, Any]:
     return {key.name: _value(key) for key in (table.hash_key, table.range_key) if key is not None}
 
 

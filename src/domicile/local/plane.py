@@ -20,10 +20,12 @@ from domicile.local.adaptations import (
     alarms,
     bus_policy,
     invocations,
+    managed_keys,
     put_events,
     put_records,
     queue_messages,
     redrive,
+    replicas,
     rollouts,
     rule_targets,
     sandboxes,
@@ -48,12 +50,14 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
     streams.install()
     queue_messages.install()
     redrive.install()
+    replicas.install()
     rollouts.install()
     rule_targets.install(loop, faults)
     put_events.install(faults)
     put_records.install(faults)
     bus_policy.install()
     alarms.install()
+    managed_keys.install()
     security_groups.install()
     time_to_live.install(loop)
 

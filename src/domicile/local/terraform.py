@@ -13,9 +13,10 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -131,18 +132,26 @@ class Stacks:
         """The stacks' names."""
         return sorted(self.environments)
 
-    def apply(self, progress: Progress) -> None:
-        """Create all stacks, at most four at once. Raises :class:`LocalError` with the end of each failure's log."""
+    def apply(self, progress: Progress, before: Mapping[str, Collection[str]] | None = None) -> None:
+        """Create all stacks, at most four at once, each after those that ``before`` names for it.
+
+        Raises :class:`LocalError` with the end of each failure's log.
+        """
+        before = before or {}
         # One at a time: the first one may fill a cache that the others use.
         initializing = threading.Lock()
         with ThreadPoolExecutor(_PROCESSES_MAX) as pool:
-            results = [pool.submit(self._apply, name, progress, initializing) for name in self.names]
+            results: dict[str, Future[None]] = {}
+            # In this order whatever a stack waits for was begun earlier, so that the pool is never full of waiting.
+            for name in TopologicalSorter({name: before.get(name, ()) for name in self.names}).static_order():
+                awaited = [results[other] for other in before.get(name, ())]
+                results[name] = pool.submit(self._apply, name, progress, initializing, awaited)
             try:
-                wait(results)
+                wait(results.values())
             except BaseException:
                 self.processes.end()
                 raise
-        failures = [str(error) for result in results if (error := result.exception()) is not None]
+        failures = [str(error) for result in results.values() if (error := result.exception()) is not None]
         if failures:
             raise LocalError("\n".join(failures))
 
@@ -160,7 +169,12 @@ class Stacks:
         plan: dict[str, Any] = json.loads(shown.stdout)
         return plan
 
-    def _apply(self, name: str, progress: Progress, initializing: threading.Lock) -> None:
+    def _apply(
+        self, name: str, progress: Progress, initializing: threading.Lock, awaited: Collection[Future[None]]
+    ) -> None:
+        wait(awaited)
+        if any(other.exception() for other in awaited):
+            return  # their failure says why
         with progress.step(f"terraform {name}") as step, self._log(name).open("w", encoding="utf-8") as log:
             with initializing:
                 self._run(log, name, "init", "-no-color")
