@@ -34,6 +34,7 @@ def as_json(review: Review) -> str:
                 "home": one.home,
                 "reached": one.reached,
                 "on_the_way": one.on_the_way,
+                "leaked": one.leaked,
                 "outcome": one.outcome.value,
                 "text": one.text,
             }

@@ -41,23 +41,29 @@ class Passage:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where full images of an authority's items come to, besides the Region that they are written in."""
+    """Where full images of an authority's items come to, besides the Region that they are written in.
+
+    ``reached`` are the Regions that may have them, ``on_the_way`` the gateways of a bridge, ``leaked`` the others.
+    """
 
     authority: str
     home: str | None
     reached: tuple[str, ...]
     on_the_way: tuple[str, ...]
+    leaked: tuple[str, ...]
     outcome: Outcome
 
     @property
     def text(self) -> str:
         """The verdict in a sentence."""
-        if not self.reached and not self.on_the_way:
-            return f"full images of {self.authority} items leave no Region"
-        where = ", ".join(self.reached)
-        only = " only" if self.home else ""
+        leaks = self.outcome is Outcome.LEAKS
+        where = f"can reach {', '.join(self.reached)}" if self.reached else "leave no Region"
+        only = " only" if self.home and self.reached and not leaks else ""
         way = f", by way of {', '.join(self.on_the_way)}" if self.on_the_way else ""
-        return f"full images of {self.authority} items can reach {where}{only}{way}"
+        text = f"full images of {self.authority} items {where}{only}{way}"
+        if self.leaked:
+            return f"{text}; where they must not: {', '.join(self.leaked)}"
+        return f"{text}; see the violations" if leaks else text
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,15 @@ def _verdicts(deployment: Deployment, flow: Flow, *, clean: bool) -> Iterator[Ve
     homes: Mapping[str | None, str | None] = {**dict(sorted(protocol.policy.authorities.items())), None: None}
     for authority, home in homes.items():
         full = [one for one in flow.crossings if one.content.kind is Kind.FULL and one.content.authority == authority]
-        wrong = {one.target for one in full if not one.allowed}
-        way = {one.target for one in full if home not in (None, one.target) and one.target in protocol.gateways} - wrong
-        reached = {one.target for one in full} - way
+        leaked = {one.target for one in full if not one.allowed}
+        reached = {one.target for one in full} - leaked
+        way = {one for one in reached & protocol.gateways if home not in (None, one)}
         outcome = Outcome.LEAKS if authority in flow.leaking else Outcome.CLEAN if clean else Outcome.NOT_PROVEN
-        yield Verdict(authority or GLOBAL, home, tuple(sorted(reached)), tuple(sorted(way)), outcome)
+        yield Verdict(
+            authority or GLOBAL,
+            home,
+            reached=tuple(sorted(reached - way)),
+            on_the_way=tuple(sorted(way)),
+            leaked=tuple(sorted(leaked)),
+            outcome=outcome,
+        )

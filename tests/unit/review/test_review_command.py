@@ -63,7 +63,7 @@ def test_a_leak_exits_with_1_and_names_the_resource(tmp_path: Path) -> None:
     result = _run(tmp_path, _stack(aws_dynamodb_table_export=_EXPORT))
     assert result.exit_code == 1
     assert "aws_dynamodb_table_export.all (eu-west-1): takes full images of EU, global items" in result.output
-    assert "leaks: full images of EU items can reach elsewhere" in result.output
+    assert "leaks: full images of EU items leave no Region; where they must not: elsewhere" in result.output
     assert "FULL" in result.output
 
 
