@@ -62,6 +62,14 @@ def test_every_command_has_the_parameters_that_it_is_given() -> None:
         assert required <= given <= known, f"{service} {command}"
 
 
+def test_every_argument_of_a_mapping_is_an_option_in_the_guide(beijing: Stack) -> None:
+    """SQS refuses a batch above ten without a window, and AWS's defaults are not the stack's."""
+    mappings = [mapping for _, mapping in beijing.resources("aws_lambda_event_source_mapping")]
+    arguments = {name for mapping in mappings for name, value in mapping.items() if name != "//" and value != -1}
+    words = [word for line in _lines() if "create-event-source-mapping" in line for word in _words(line)]
+    assert {f"--{name.replace('_', '-')}" for name in arguments} <= set(words)
+
+
 def _lines() -> Iterator[str]:
     """Yield the lines of the guide's shell blocks; a command that goes on over several is one line."""
     for block in re.findall(r"^ *```sh\n(.*?)^ *```$", _GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
