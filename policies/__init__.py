@@ -1,0 +1,1 @@
+"""The policy set of HCP Terraform, and what runs it here: docs/policies.md."""

@@ -1,0 +1,42 @@
+# Avoid: an event target, or a function that follows a stream, without a dead-letter queue.
+# Prefer: a queue of the same stack that holds what could not be delivered.
+# Rationale: EventBridge and Lambda drop what they have given up, and a replica that missed one change stays wrong.
+package terraform.policies.dead_letters
+
+import data.terraform.plan
+import rego.v1
+
+deny contains message if {
+	some target in plan.of_type({"aws_cloudwatch_event_target"})
+	arns := {config.arn | some config in target.change.after.dead_letter_config}
+	not kept(target, "dead_letter_config", arns)
+	message := sprintf("%s: the target has no dead-letter queue of this stack", [target.address])
+}
+
+deny contains message if {
+	some mapping in plan.of_type({"aws_lambda_event_source_mapping"})
+	not object.get(mapping.change.after, "starting_position", null) in {null, ""} # only streams have one
+	arns := {failure.destination_arn |
+		some config in mapping.change.after.destination_config
+		some failure in config.on_failure
+	}
+	not kept(mapping, "destination_config", arns)
+	message := sprintf("%s: the stream's mapping has no dead-letter queue of this stack", [mapping.address])
+}
+
+deny contains message if {
+	some mapping in plan.of_type({"aws_lambda_event_source_mapping"})
+	some queue in plan.of_type({"aws_sqs_queue"})
+	queue.address in plan.references(mapping, "event_source_arn")
+	not is_string(object.get(queue.change.after, "redrive_policy", null))
+	count(plan.references(queue, "redrive_policy")) == 0
+	message := sprintf("%s: a function consumes the queue, and it has no dead-letter queue", [queue.address])
+}
+
+kept(resource, argument, _) if plan.made_here(resource, argument, "aws_sqs_queue")
+
+kept(_, _, arns) if {
+	some arn in arns
+	is_string(arn)
+	startswith(arn, sprintf("arn:%s:sqs:%s:%s:", [plan.partition, plan.region, plan.account]))
+}

@@ -1,0 +1,23 @@
+package terraform.policies.dead_letters_test
+
+import data.terraform.plan_test
+import data.terraform.policies.dead_letters
+import rego.v1
+
+test_accepts_a_target_with_a_queue_of_this_stack if {
+	count(dead_letters.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.unknown(
+			"aws_cloudwatch_event_target.t",
+			{"dead_letter_config": [{}]},
+			{"dead_letter_config": [{"arn": true}]},
+		)],
+		[["aws_cloudwatch_event_target.t", "dead_letter_config", "aws_sqs_queue.q.arn"]],
+	)
+}
+
+test_denies_a_target_without if {
+	count(dead_letters.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource("aws_cloudwatch_event_target.t", {"dead_letter_config": []})],
+		[],
+	)
+}

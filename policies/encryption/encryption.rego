@@ -1,0 +1,44 @@
+# Avoid: a table, a queue, a log group, a stream or a secret under a key that AWS owns or manages, or of another Region.
+# Prefer: the stack's own KMS key.
+# Rationale: who may read the data is then said by one policy of the Region, and every use of the key is in CloudTrail.
+package terraform.policies.encryption
+
+import data.terraform.plan
+import rego.v1
+
+# The argument that names each type's key; a table has it in a block.
+keys := {
+	"aws_cloudwatch_log_group": "kms_key_id",
+	"aws_dynamodb_table": "server_side_encryption",
+	"aws_dynamodb_table_replica": "kms_key_arn",
+	"aws_kinesis_stream": "kms_key_id",
+	"aws_secretsmanager_secret": "kms_key_id",
+	"aws_sqs_queue": "kms_master_key_id",
+}
+
+deny contains message if {
+	some type, argument in keys
+	some resource in plan.of_type({type})
+	not encrypted(resource, argument)
+	message := sprintf("%s: is not encrypted with the key of this Region", [resource.address])
+}
+
+deny contains message if {
+	some stream in plan.of_type({"aws_kinesis_stream"})
+	not object.get(stream.change.after, "encryption_type", null) == "KMS"
+	message := sprintf("%s: the stream's encryption is off", [stream.address])
+}
+
+encrypted(resource, argument) if {
+	key := named(resource.change.after[argument])
+	startswith(key, sprintf("arn:%s:kms:%s:%s:key/", [plan.partition, plan.region, plan.account]))
+}
+
+encrypted(resource, argument) if {
+	not named(resource.change.after[argument])
+	plan.made_here(resource, argument, "aws_kms_key")
+}
+
+named(key) := key if is_string(key)
+
+named(blocks) := blocks[0].kms_key_arn if is_array(blocks)

@@ -1,0 +1,43 @@
+# Avoid: a Global Table's replica of a localized table or of a ledger.
+# Prefer: Domicile's replication for localized tables, and Global Tables for tables without personal data.
+# Rationale: DynamoDB copies every item whole into every Region that has a replica.
+package terraform.policies.no_replicas
+
+import data.terraform.plan
+import rego.v1
+
+deny contains message if {
+	some table in plan.of_type({"aws_dynamodb_table"})
+	count(object.get(table.change.after, "replica", [])) > 0
+	not native(table.change.after.name)
+	message := sprintf("%s: the localized table has replicas of a Global Table", [table.address])
+}
+
+deny contains message if {
+	some replica in plan.of_type({"aws_dynamodb_table_replica"})
+	not native(replicated(replica))
+	message := sprintf("%s: is the replica of a localized table, or the plan does not tell of which", [replica.address])
+}
+
+deny contains message if {
+	some table in plan.of_type({"aws_dynamodb_global_table"})
+	not native(table.change.after.name)
+	message := sprintf("%s: makes a Global Table of a localized table", [table.address])
+}
+
+# Whether a table is none of those that the policy document, which has to be known for that, calls localized.
+native(name) if {
+	count(plan.documents) > 0
+	not name in plan.localized
+	not name in plan.ledgers
+}
+
+replicated(replica) := split(replica.change.after.global_table_arn, ":table/")[1] if {
+	is_string(replica.change.after.global_table_arn)
+}
+
+replicated(replica) := table.change.after.name if {
+	not is_string(object.get(replica.change.after, "global_table_arn", null))
+	some table in plan.of_type({"aws_dynamodb_table"})
+	table.address in plan.references(replica, "global_table_arn")
+}

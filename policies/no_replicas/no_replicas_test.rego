@@ -1,0 +1,42 @@
+package terraform.policies.no_replicas_test
+
+import data.terraform.plan_test
+import data.terraform.policies.no_replicas
+import rego.v1
+
+test_denies_a_localized_table_with_a_replica if {
+	count(no_replicas.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-customers", "replica": [{"region_name": "us-east-1"}]},
+		)],
+		[],
+	)
+}
+
+test_denies_a_ledger_with_a_replica if {
+	count(no_replicas.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-customers-ledger", "replica": [{"region_name": "us-east-1"}]},
+		)],
+		[],
+	)
+}
+
+test_accepts_another_table_with_a_replica if {
+	count(no_replicas.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-catalogue", "replica": [{"region_name": "us-east-1"}]},
+		)],
+		[],
+	)
+}
+
+test_accepts_a_localized_table_alone if {
+	count(no_replicas.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource("aws_dynamodb_table.t", {"name": "shop-customers", "replica": []})],
+		[],
+	)
+}

@@ -1,0 +1,88 @@
+# What the rules ask of a plan, `terraform show -json`, which HCP Terraform gives them as input.plan.
+#
+# What a plan does not tell is undefined here, and each rule denies what it can't show to be right. Built-in functions
+# are given what they take: of anything else OPA makes undefined, and other implementations an error.
+package terraform.plan
+
+import rego.v1
+
+# The Region of this stack, and the account and the partition that it is planned in.
+region := input.plan.configuration.provider_config.aws.expressions.region.constant_value
+
+account := looked_up("aws_caller_identity").account_id
+
+partition := looked_up("aws_partition").partition
+
+looked_up(type) := values if {
+	some source in input.plan.prior_state.values.root_module.resources
+	source.mode == "data"
+	source.type == type
+	values := source.values
+}
+
+# The policy documents that AppConfig carries to the functions: they name the Regions and the localized tables.
+documents := [json.unmarshal(version.change.after.content) |
+	some version in of_type({"aws_appconfig_hosted_configuration_version"})
+]
+
+regions := {region} | {other | some document in documents; some other in document.regions}
+
+localized := {name | some document in documents; some name in object.keys(document.tables)}
+
+ledgers := {table.ledger | some document in documents; some table in document.tables}
+
+# The managed resources of some types that there are after the apply.
+of_type(types) := [resource |
+	some resource in input.plan.resource_changes
+	resource.mode == "managed"
+	resource.type in types
+	is_object(resource.change.after)
+]
+
+# Whether an ARN names something of this account in a Region of the deployment.
+inside(arn) if {
+	is_string(arn)
+	parts := split(arn, ":")
+	parts[1] == partition
+	parts[3] in regions
+	parts[4] == account
+}
+
+# What the configuration of a resource refers to in an argument or a block. A value that is not known before the apply
+# can be judged by that alone. (Resources of child modules are not looked up: they have no references here.)
+references(resource, argument) := {reference |
+	some configured in input.plan.configuration.root_module.resources
+	configured.address == resource.address
+	walk(configured.expressions[argument], [path, found])
+	path[count(path) - 1] == "references"
+	some reference in found
+}
+
+# Whether a value that is not known yet is a value of this stack's own resources of one type.
+made_here(resource, argument, type) if {
+	{split(reference, ".")[0] | some reference in references(resource, argument)} == {type}
+}
+
+# Every policy document that the plan tells, with where it stands.
+policies := array.concat(attached, inline)
+
+attached := [{"resource": resource, "statements": statements(resource.change.after[argument])} |
+	some resource in input.plan.resource_changes
+	resource.mode == "managed"
+	some argument in ["policy", "assume_role_policy"]
+	is_string(resource.change.after[argument])
+]
+
+inline := [{"resource": resource, "statements": statements(block.policy)} |
+	some resource in of_type({"aws_iam_role"})
+	some block in resource.change.after.inline_policy
+	is_string(block.policy)
+]
+
+statements(text) := listed(json.unmarshal(text).Statement)
+
+allowing(policy) := [statement | some statement in policy.statements; statement.Effect == "Allow"]
+
+listed(value) := value if is_array(value)
+
+listed(value) := [value] if not is_array(value)

@@ -1,0 +1,50 @@
+# The small plans that the rules' own tests are about.
+package terraform.plan_test
+
+import data.terraform.plan
+import rego.v1
+
+# A plan of some resources in one Region of two; `references` are [address, argument, reference].
+of(resources, references) := {
+	"configuration": {
+		"provider_config": {"aws": {"expressions": {"region": {"constant_value": "eu-west-1"}}}},
+		"root_module": {"resources": [{"address": r[0], "expressions": {r[1]: {"references": [r[2]]}}} |
+			some r in references
+		]},
+	},
+	"prior_state": {"values": {"root_module": {"resources": [
+		{"mode": "data", "type": "aws_caller_identity", "values": {"account_id": "111122223333"}},
+		{"mode": "data", "type": "aws_partition", "values": {"partition": "aws"}},
+	]}}},
+	"resource_changes": array.concat([document], resources),
+}
+
+document := resource("aws_appconfig_hosted_configuration_version.v", {"content": json.marshal({
+	"regions": ["eu-west-1", "us-east-1"],
+	"tables": {"shop-customers": {"ledger": "shop-customers-ledger"}},
+})})
+
+# A resource with what is known of it, and one of which an argument is unknown.
+resource(address, after) := unknown(address, after, {})
+
+unknown(address, after, marks) := {
+	"address": address,
+	"mode": "managed",
+	"type": split(address, ".")[0],
+	"change": {"actions": ["create"], "after": after, "after_unknown": marks},
+}
+
+policy(statement) := {"policy": json.marshal({"Statement": [statement]})}
+
+test_the_deployments_regions_are_those_of_the_document if {
+	plan.regions == {"eu-west-1", "us-east-1"} with input.plan as of([], [])
+}
+
+test_an_arn_is_inside_by_partition_region_and_account if {
+	plan.inside("arn:aws:sqs:us-east-1:111122223333:q") with input.plan as of([], [])
+	not plan.inside("arn:aws:sqs:us-west-2:111122223333:q") with input.plan as of([], [])
+	not plan.inside("arn:aws:sqs:us-east-1:999999999999:q") with input.plan as of([], [])
+	not plan.inside("arn:aws-cn:sqs:us-east-1:111122223333:q") with input.plan as of([], [])
+	not plan.inside("arn:aws:sqs:*:111122223333:q") with input.plan as of([], [])
+	not plan.inside(null) with input.plan as of([], [])
+}

@@ -1,0 +1,43 @@
+package terraform.policies.principals_inside_test
+
+import data.terraform.plan_test
+import data.terraform.policies.principals_inside
+import rego.v1
+
+test_accepts_a_service_for_a_rule_of_the_deployment if {
+	count(principals_inside.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_sqs_queue.q",
+			plan_test.policy({
+				"Effect": "Allow",
+				"Principal": {"Service": "events.amazonaws.com"},
+				"Condition": {"ArnEquals": {"aws:SourceArn": ["arn:aws:events:eu-west-1:111122223333:rule/shop/inbox"]}},
+			}),
+		)],
+		[],
+	)
+}
+
+test_denies_a_service_for_anyone if {
+	count(principals_inside.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_sqs_queue.q",
+			plan_test.policy({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}),
+		)],
+		[],
+	)
+}
+
+test_denies_everyone if {
+	count(principals_inside.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource("aws_sqs_queue.q", plan_test.policy({"Effect": "Allow", "Principal": "*"}))],
+		[],
+	)
+}
+
+test_accepts_a_denial_of_everyone if {
+	count(principals_inside.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource("aws_sqs_queue.q", plan_test.policy({"Effect": "Deny", "Principal": "*"}))],
+		[],
+	)
+}

@@ -1,0 +1,25 @@
+package terraform.policies.table_recovery_test
+
+import data.terraform.plan_test
+import data.terraform.policies.table_recovery
+import rego.v1
+
+test_accepts_a_table_with_both if {
+	count(table_recovery.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"deletion_protection_enabled": true, "point_in_time_recovery": [{"enabled": true}]},
+		)],
+		[],
+	)
+}
+
+test_denies_a_table_with_neither if {
+	count(table_recovery.deny) == 2 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"deletion_protection_enabled": null, "point_in_time_recovery": []},
+		)],
+		[],
+	)
+}
