@@ -22,8 +22,8 @@ LEDGER_TOMBSTONE = "dom_tombstone"
 LEDGER_FORCED = "dom_forced"
 LEDGER_EXPIRES_AT = "dom_expires_at"
 LEDGER_SECONDS = 180 * 24 * 3600
-"""Longer than streams, EventBridge's retries, queues, dead letters and quarantines, those of a bridge too, and one redrive
-of each can hold a change back together: some 150 days."""
+"""Longer than streams, EventBridge's retries, queues, dead letters and quarantines, those of a bridge too, and one
+redrive of each can hold a change back together: some 160 days."""
 
 
 class Outcome(Enum):

@@ -10,7 +10,8 @@ from domicile.pipeline.ports import World
 from domicile.pipeline.report import Report
 
 PATIENCE_MS = 20 * 3600 * 1000
-"""A stream's record that still fails at this age is quarantined whole: the stream forgets it after 24 hours."""
+"""A stream's record that still fails at this age is quarantined whole: a table's stream forgets it after 24 hours. A
+bridge's stream keeps it for longer, for when its function can't run; but what fails there holds up its shard."""
 
 
 def guarded(world: World, step: str, delivery: str, record: Any, action: Callable[[Report], None]) -> Report:
