@@ -94,6 +94,12 @@ def _queue_in_another_region(changed: Changed) -> None:
     changed.one(_HERE, "aws_sqs_queue", "queue-quarantine_queue")["provider"] = "aws.away"
 
 
+def _one_region_more(changed: Changed) -> None:
+    changed.stack(_HERE)["provider"]["aws"].append({"alias": "away", "region": "sa-east-1"})
+    changed.add(_HERE, "aws_cloudwatch_event_bus", name="harbour", provider="aws.away")
+    changed.one(_HERE, "aws_cloudwatch_event_target", f"to-{_OTHER}")["arn"] = "${aws_cloudwatch_event_bus.added.arn}"
+
+
 def _variable(name: str, value: str) -> _Change:
     def change(changed: Changed) -> None:
         changed.one(_HERE, "aws_lambda_function", "function-listener")["environment"]["variables"][name] = value
@@ -151,6 +157,7 @@ LEAKS: dict[str, tuple[_Change, str]] = {
         _target(_HERE, f"to-{_HOME}", f"arn:aws:events:sa-east-1:{ACCOUNT}:event-bus/harbour"),
         _TARGETS,
     ),
+    "a bus in a Region more": (_one_region_more, _TO_OTHER),
     "a second target, of a sibling": (
         _target(_HERE, f"to-{_HOME}", f"arn:aws:events:{_OTHER}:{ACCOUNT}:event-bus/harbour"),
         _TARGETS,
@@ -160,6 +167,15 @@ LEAKS: dict[str, tuple[_Change, str]] = {
         _TARGETS,
     ),
     "a log group as target": (_target(_HOME, "inbox", f"arn:aws:logs:{_HOME}:{ACCOUNT}:log-group:/all"), _TARGETS),
+    "a bus whose dead letters leave": (
+        _set(
+            _HERE,
+            "aws_cloudwatch_event_bus",
+            "",
+            dead_letter_config={"arn": f"arn:aws:sqs:{_HERE}:{_FOREIGN}:dead-letters"},
+        ),
+        "aws_cloudwatch_event_bus.routing_bus",
+    ),
     "an archive": (
         _refer(
             _HOME,
@@ -386,6 +402,15 @@ LEAKS: dict[str, tuple[_Change, str]] = {
         "aws_iam_role_policy.routing_router-policy",
     ),
     "a role that reads": (_reader, "aws_iam_role_policy.added"),
+    "a user that may do all": (
+        _add(
+            _HERE,
+            "aws_iam_user_policy",
+            user="root",
+            policy=json.dumps({"Statement": {"Effect": "Allow", "Action": "dynamo*:*", "Resource": "*"}}),
+        ),
+        "aws_iam_user_policy.added",
+    ),
     "another bus": (
         _variable("DOMICILE_BUS", f"arn:aws:events:{_HERE}:{_FOREIGN}:event-bus/harbour"),
         "aws_lambda_function.function-listener_function",
@@ -404,7 +429,7 @@ LEAKS: dict[str, tuple[_Change, str]] = {
     ),
     "a layer": (
         _set(_HERE, "aws_lambda_function", "function-replicator", layers=["arn:aws:lambda:layer"]),
-        "aws_lambda_function.function-replicator_function",
+        "aws_lambda_event_source_mapping.function-replicator_queue-inbox",
     ),
     "another policy document": (
         _variable("DOMICILE_POLICY", "other/live/policy"),
@@ -491,6 +516,14 @@ HARMLESS: dict[str, _Change] = {
     "concurrency": _set(_HERE, "aws_lambda_event_source_mapping", "queue-inbox", scaling_config={"maximum": 2}),
     "a narrower rule": _pattern(_HERE, f"to-{_OTHER}", destination=[_OTHER]),
     "a pattern that says the same": _pattern(_HERE, f"to-{_OTHER}", destination=[{"prefix": "ap-south-1"}, "*"]),
+    "a function of somebody else": _add(
+        _HERE,
+        "aws_lambda_function",
+        function_name="others",
+        handler="main.handler",
+        role="arn:aws:iam::1:role/others",
+        environment={"variables": {"MODE": "x"}},
+    ),
     "an alarm": _add(_HERE, "aws_cloudwatch_metric_alarm", alarm_name="a", dimensions={"QueueName": "harbour-inbox"}),
     "a table of somebody else": _add(_HERE, "aws_dynamodb_table", name="others", hash_key="id"),
     "a scheduled rule": _add(_HERE, "aws_cloudwatch_event_rule", name="daily", schedule_expression="rate(1 day)"),

@@ -64,30 +64,30 @@ def _grants(deployment: Deployment, functions: Mapping[str, Sequence[Resource]])
 
 
 def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
-    variables = deployment.variables(function)
+    """Look at a function with the protocol's code; what comes to any other is said where it comes from."""
+    step, variables = deployment.step(function), deployment.variables(function)
+    if not step:
+        return
     for name in sorted(set(variables) - _VARIABLES):
         yield Finding(function.label, f"has the variable {name}, which the protocol's code does not know")
-    if variables.get("DOMICILE_POLICY", _policy_path(function, deployment)) != _policy_path(function, deployment):
+    path = _policy_path(function, deployment)
+    if variables.get("DOMICILE_POLICY", path) != path:
         yield Finding(function.label, "reads another policy document than that of its stack")
     for name in ("DOMICILE_ENDPOINT", "DOMICILE_PROXY"):
         if name in variables:
             yield Finding(function.label, f"sends through {variables[name]}", Severity.RELIED)
-    if step := deployment.step(function):
-        twins = [one for one in deployment.of_kind(FUNCTION) if deployment.step(one) == step]
-        if len({one.text("source_code_hash") for one in twins}) > 1:
-            yield Finding(function.label, f"the code of {step} is not the same in all Regions", Severity.UNKNOWN)
+    twins = [one for one in deployment.of_kind(FUNCTION) if deployment.step(one) == step]
+    if len({one.text("source_code_hash") for one in twins}) > 1:
+        yield Finding(function.label, f"the code of {step} is not the same in all Regions", Severity.UNKNOWN)
     if place_of(function.text("role")) not in {role.arn for role in deployment.of_kind("aws_iam_role")}:
         yield Finding(function.label, "its role is not of the deployment", Severity.UNKNOWN)
-    for name in ("file_system_config", "layers"):
-        if function.arguments.get(name):
-            yield Finding(function.label, f"has {name}, which the protocol's code does not")
 
 
 def _policy_path(function: Resource, deployment: Deployment) -> str:
     """Return where AppConfig has the policy document of a function's stack."""
-    kinds = (f"aws_appconfig_{part}" for part in ("application", "environment", "configuration_profile"))
-    stack = deployment.by_region[function.site.region]
-    return "/".join(one.text("name") for kind in kinds for one in stack.of_kind(kind))
+    kinds = [f"aws_appconfig_{part}" for part in ("application", "environment", "configuration_profile")]
+    found = [one for kind in kinds for one in deployment.of_kind(kind)]
+    return "/".join(one.text("name") for one in found if one.site == function.site)
 
 
 def _trust(role: Resource, *, function: bool) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _trust(role: Resource, *, function: bool) -> Iterator[Finding]:
         services = principal.get("Service") if isinstance(principal, dict) and len(principal) == 1 else None
         if services is None and (function or list(strangers(statement, role.site.account))):
             yield Finding(role.label, f"can be assumed by {principal if principal else 'everyone'}")
-        elif function and services != "lambda.amazonaws.com":
+        elif function and services not in ("lambda.amazonaws.com", ["lambda.amazonaws.com"]):
             yield Finding(role.label, f"can be assumed by {services}")
 
 

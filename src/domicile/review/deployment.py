@@ -13,7 +13,7 @@ from domicile.core.policy import Policy
 from domicile.errors import UserError
 from domicile.review.arns import Site, arn_of, place_of, region_of, service_of
 from domicile.review.findings import Finding, Severity
-from domicile.review.policies import Grant, grants, statements
+from domicile.review.policies import Grant, grants, matches, statements
 from domicile.review.protocol import Protocol
 from domicile.review.stacks import Resource, Stack, is_unknown
 
@@ -84,8 +84,8 @@ class Deployment:
         handler = function.text("handler")
         step = handler.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         known = handler == f"{_PREFIX}{step}{_SUFFIX}" and step in STEPS
-        plain = not function.text("image_uri") and not function.arguments.get("layers")
-        return step if known and plain else ""
+        more = any(function.arguments.get(name) for name in ("image_uri", "layers", "file_system_config"))
+        return step if known and not more else ""
 
     @staticmethod
     def variables(function: Resource) -> Mapping[str, str]:
@@ -137,50 +137,37 @@ class Deployment:
 
     def _attached(self) -> Iterator[tuple[str, Resource, Any]]:
         """Yield (who has it, the resource that says so, the document) for each identity-based policy."""
-        managed = {resource.arn: resource for resource in self.of_kind("aws_iam_policy")}
-        for resource in self.of_kind("aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"):
-            who = resource.kind.split("_")[2]
-            yield self.identity(who, resource.text(who), resource.site), resource, resource.arguments.get("policy")
-        for resource in self.of_kind("aws_iam_role"):
-            for block in resource.blocks("inline_policy"):
-                yield resource.arn or "", resource, block.get("policy")
-            for arn in resource.arguments.get("managed_policy_arns") or ():
-                yield resource.arn or "", managed.get(arn, resource), _document(managed, arn)
-        for resource in self.of_kind(
-            "aws_iam_role_policy_attachment", "aws_iam_user_policy_attachment", "aws_iam_group_policy_attachment"
-        ):
-            who, arn = resource.kind.split("_")[2], resource.text("policy_arn")
-            holder = self.identity(who, resource.text(who), resource.site)
-            yield holder, managed.get(arn, resource), _document(managed, arn)
-        for resource in self.of_kind("aws_iam_policy_attachment"):
-            arn = resource.text("policy_arn")
-            for who in ("role", "user", "group"):
-                for name in resource.arguments.get(f"{who}s") or ():
-                    holder = self.identity(who, name, resource.site)
-                    yield holder, managed.get(arn, resource), _document(managed, arn)
+        for one in self.of_kind("aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"):
+            who = one.kind.split("_")[2]
+            yield _identity(who, one.text(who), one.site), one, one.arguments.get("policy")
+        for role in self.of_kind("aws_iam_role"):
+            for block in role.blocks("inline_policy"):
+                yield role.arn or "", role, block.get("policy")
+        managed = {policy.arn: policy for policy in self.of_kind("aws_iam_policy")}
+        for holder, one, arn in self._attachments():
+            policy = managed.get(arn)
+            yield holder, policy or one, policy.arguments.get("policy") if policy else None
 
-    @staticmethod
-    def identity(who: str, name: str, site: Site) -> str:
-        """Return the ARN of a role, user or group of a name."""
-        return arn_of(f"aws_iam_{who}", {"name": name}, site) or ""
-
-    def known(self, place: str) -> bool:
-        """Whether a place is one of the deployment's."""
-        return place in self.places
+    def _attachments(self) -> Iterator[tuple[str, Resource, str]]:
+        """Yield (who has it, the resource that says so, its ARN) for each managed policy that somebody has."""
+        for role in self.of_kind("aws_iam_role"):
+            yield from ((role.arn or "", role, arn) for arn in role.arguments.get("managed_policy_arns") or ())
+        for who in ("role", "user", "group"):
+            for one in self.of_kind(f"aws_iam_{who}_policy_attachment", "aws_iam_policy_attachment"):
+                for name in [one.text(who)] if one.text(who) else one.arguments.get(f"{who}s") or ():
+                    yield _identity(who, name, one.site), one, one.text("policy_arn")
 
     def covered(self, grant: Grant) -> Iterator[str]:
         """Yield the places of the deployment that a grant's resource covers and its action is about."""
         service = grant.action.partition(":")[0].lower()
         for place in self.places:
-            if service in ("*", service_of(place)) and grant.covers(place):
+            if matches(service, service_of(place)) and grant.covers(place):
                 yield place
 
     def elsewhere(self, grant: Grant) -> bool:
         """Whether a grant's resource may be something that the deployment does not have."""
         place = place_of(grant.resource)
-        return not self.known(place) and not all(
-            region and self.known(_in_region(place, region)) for region in grant.regions or [""]
-        )
+        return any(_in_region(place, region) not in self.places for region in grant.regions or ["*"])
 
 
 STEPS = ("listener", "replicator", "anonymizer", "courier", "gateway")
@@ -192,9 +179,9 @@ def _in_region(place: str, region: str) -> str:
     return ":".join([*fields[:3], region, *fields[4:]]) if region_of(place) == "*" else place
 
 
-def _document(managed: Mapping[str | None, Resource], arn: str) -> Any:
-    """Return the document of a managed policy of the stacks, None of another one."""
-    return managed[arn].arguments.get("policy") if arn in managed else None
+def _identity(who: str, name: str, site: Site) -> str:
+    """Return the ARN of a role, user or group of a name."""
+    return arn_of(f"aws_iam_{who}", {"name": name}, site) or ""
 
 
 def _documents(stack: Stack) -> list[Resource]:

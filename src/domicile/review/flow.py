@@ -115,6 +115,8 @@ class Flow:
         protocol = self._deployment.protocol(region)
         if not kinds[1]:
             return f"to {short(target)}, which is no place of the deployment"
+        if region not in self._deployment.by_region:
+            return f"to {short(target)}, which is in no Region of the deployment"
         if not protocol.may_know(content, region):
             return f"to {short(target)}: {region} may not know them"
         if kinds not in _KNOWN:

@@ -145,6 +145,8 @@ def _pairs(one: Resource, deployment: Deployment) -> Iterator[tuple[str, str]]: 
         case "aws_pipes_pipe":
             for target in filter(None, (one.text("target"), one.text("enrichment"))):
                 yield one.text("source"), target
+        case "aws_cloudwatch_event_bus" if target := one.text("dead_letter_config", "arn"):
+            yield own, target
         case "aws_cloudwatch_event_archive":
             yield one.text("event_source_arn"), own
         case "aws_dynamodb_table":
