@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from domicile.aws.failures import code_of
+from domicile.accounts import reported
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control
 from domicile.core.policy import TablePolicy
@@ -91,17 +88,6 @@ def batches(numbers: Iterable[int]) -> Iterator[list[int]]:
     left = list(numbers)
     for start in range(0, len(left), BATCH_MAX):
         yield left[start : start + BATCH_MAX]
-
-
-@contextmanager
-def reported(region: str, operation: str) -> Iterator[None]:
-    """Raise :class:`OperationError` for a service's error: its code alone, since its message can quote values."""
-    try:
-        yield
-    except ClientError as error:
-        raise OperationError(f"{region}: {operation}: {code_of(error)}") from None
-    except BotoCoreError as error:
-        raise OperationError(f"{region}: {operation}: {type(error).__name__}") from None
 
 
 def _identity(key: Mapping[str, Any]) -> tuple[Any, ...]:

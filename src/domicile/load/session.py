@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
+from domicile.accounts import reported
 from domicile.aws.wire import to_boto
 from domicile.core.policy import Policy
 from domicile.deployment import Deployment
@@ -17,7 +18,7 @@ from domicile.load.convergence import await_all
 from domicile.load.items import MARKER, Items
 from domicile.load.journal import Journal
 from domicile.load.plan import Operation, last_of_each_item, operations, projections
-from domicile.load.reader import Reader, batches, reported
+from domicile.load.reader import Reader, batches
 from domicile.load.report import Report, summarize
 from domicile.load.watcher import Watcher
 from domicile.load.writer import LANES, Pace, Writer

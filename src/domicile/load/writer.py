@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from domicile.accounts import reported
 from domicile.aws.wire import to_boto
 from domicile.core.control import Image
 from domicile.core.policy import Policy, TablePolicy
 from domicile.errors import OperationError
 from domicile.load.items import Items
 from domicile.load.plan import Operation
-from domicile.load.reader import reported
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
