@@ -50,7 +50,7 @@ _BRIDGE_BATCH = 100
 _BRIDGE_WINDOW_S = 1
 # A shard takes 1,000 records a second, which is more than one batch after the other brings to the bus.
 _BATCHES_PER_SHARD = 4
-_SECRET_RECOVERY_DAYS = 7  # an access key is made again rather than recovered
+_SECRET_RECOVERY_DAYS = 0  # a stack that is made again would be refused the name; a key is made, not recovered
 
 
 class RegionStack(TerraformStack):

@@ -311,7 +311,7 @@ class Direction:
         try:
             described = self._secrets.describe_secret(SecretId=self.secret)
             if "DeletedDate" in described:
-                return None, "the secret is being deleted; restore it, or apply the sender's stack"
+                return None, "the secret is being deleted; aws secretsmanager restore-secret"
             text = self._secrets.get_secret_value(SecretId=self.secret).get("SecretString", "")
         except self._secrets.exceptions.ResourceNotFoundException as error:
             missing = error.operation_name == "DescribeSecret"

@@ -100,7 +100,7 @@ def test_the_courier_empties_the_outbox_in_large_batches(beijing: Stack) -> None
     settings = CourierSettings.from_env(function["environment"]["variables"] | {"AWS_REGION": "cn-north-1"})
     assert (settings.receiver, settings.stream) == ("ap-southeast-1", "harbour-from-cn-north-1")
     assert (settings.endpoint, settings.proxy) == ("", "")
-    assert beijing.named("aws_secretsmanager_secret", settings.secret)["recovery_window_in_days"] == 7
+    assert beijing.named("aws_secretsmanager_secret", settings.secret)["recovery_window_in_days"] == 0
     assert "aws_secretsmanager_secret_version" not in beijing.configuration["resource"]
 
 
