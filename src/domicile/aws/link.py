@@ -129,10 +129,18 @@ class KinesisLink:
         return refused
 
     def _current(self, *, renew: bool) -> KinesisClient | None:
-        """Return a client with the secret's key, read again where it is old or was refused; None without a key."""
+        """Return a client with the secret's key, read again where it is old or was refused; None without a key.
+
+        A key that is old and was not refused is used further where the secret can't be read.
+        """
         with self._lock:
             if renew or self._client is None or self._clock() >= self._due_s:
-                key = self._read_key()
+                try:
+                    key = self._read_key()
+                except DomicileError:
+                    if renew or self._client is None:
+                        raise
+                    key = self._key
                 self._due_s = self._clock() + KEY_AGE_S_MAX
                 if key != self._key or self._client is None:
                     self._key, self._client = key, None if key is None else self._client_of(key)

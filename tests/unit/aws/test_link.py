@@ -146,6 +146,25 @@ def test_a_secret_that_cannot_be_read_is_no_refusal() -> None:
     assert KinesisLink(broken, Partition().client, "s").send(records(1)) == {0: "TransientError"}
 
 
+def test_a_key_that_works_is_used_while_the_secret_cannot_be_read() -> None:
+    partition = Partition()
+    readable = True
+
+    def read() -> AccessKey | None:
+        if not readable:
+            raise TransientError("GetSecretValue: ThrottlingException")
+        return partition.read()
+
+    link = KinesisLink(read, partition.client, "s", sleep=partition.naps.append, clock=lambda: partition.now_s)
+    assert link.send(records(1)) == {}
+    readable, partition.now_s = False, KEY_AGE_S_MAX
+    assert link.send(records(1)) == {}
+    partition.keys = set()
+    assert link.send(records(1)) == {0: "TransientError"}
+    readable, partition.keys, partition.secret = True, {NEW.id}, NEW
+    assert link.send(records(1)) == {}
+
+
 def test_the_key_s_secret_is_not_shown() -> None:
     assert OLD.secret not in repr(OLD)
     assert AccessKey.parse(OLD.to_text()) == OLD
