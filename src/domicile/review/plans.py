@@ -38,11 +38,9 @@ def read(file: Path, texts: Mapping[str, Path]) -> Stack:
     if plan.get("errored") or plan.get("complete") is False:
         raise UserError(f"{file}: the plan failed or is not complete; accepted: a plan of the whole stack")
     reader = _Reader(file, plan, _account(plan))
-    site, resources = reader.site("aws"), list(reader.resources())
-    if site.region in texts:
-        text = synthesized.read(texts[site.region], site.account)
-        resources = [_told(resource, text) for resource in resources]
-    return Stack(file=file, site=site, resources=resources)
+    site = reader.site("aws")
+    text = synthesized.read(texts[site.region], site.account) if site.region in texts else None
+    return Stack(file=file, site=site, resources=list(reader.resources(text)))
 
 
 def _account(plan: Mapping[str, Any]) -> str:
@@ -52,16 +50,6 @@ def _account(plan: Mapping[str, Any]) -> str:
             return str(resource["values"]["account_id"])
     found = _ACCOUNT.search(str(plan["planned_values"]))
     return found[1] if found else SAME_ACCOUNT
-
-
-def _told(resource: Resource, text: Stack) -> Resource:
-    """Return a resource with what is unknown taken from its synthesized text, where both refer to the same."""
-    for one in text.resources:
-        if one.address == resource.address and one.references == resource.references:
-            unknown = {name: one.arguments.get(name) for name, value in resource.arguments.items() if is_unknown(value)}
-            arguments = {**resource.arguments, **{name: value for name, value in unknown.items() if value is not None}}
-            return Resource(resource.kind, resource.address, resource.site, arguments, resource.references)
-    return resource
 
 
 @dataclass
@@ -81,20 +69,22 @@ class _Reader:
             if resource.get("mode") == "managed"
         }
 
-    def resources(self) -> Iterator[Resource]:
+    def resources(self, text: Stack | None) -> Iterator[Resource]:
+        """Yield the resources; ``text`` is the same stack, synthesized."""
+        texts = {resource.address: resource for resource in text.resources} if text else {}
         for address, resource in self._planned.items():
             configured = self._configured.get(_INDEX.sub("", address), {})
             expressions = configured.get("expressions", {})
+            references = frozenset(_resources(expressions))
             arguments = dict(resource.get("values") or {})
+            same = texts.get(address)
             for name, unknown in dict(self._unknown.get(address, {})).items():
                 if name in expressions:
                     self._fill(arguments, name, unknown, expressions[name], address)
-            references = frozenset(
-                ".".join(reference.split(".")[:2])
-                for name, expression in expressions.items()
-                for reference in _references(expression)
-                if reference.startswith("aws_")
-            )
+                    # Only what refers to a resource is unknown for the reason that the text can tell.
+                    waits = is_unknown(arguments[name]) and any(_resources(expressions[name]))
+                    if waits and same is not None and same.references == references:
+                        arguments[name] = same.arguments.get(name, arguments[name])
             site = self.site(configured.get("provider_config_key", "aws"), arguments.get("region"))
             yield Resource(resource["type"], address, site, arguments, references)
 
@@ -160,6 +150,13 @@ def _references(expression: Any) -> Iterator[str]:
     elif isinstance(expression, list):
         for member in expression:
             yield from _references(member)
+
+
+def _resources(expression: Any) -> Iterator[str]:
+    """Yield the address of each resource that an expression refers to."""
+    for reference in _references(expression):
+        if reference.startswith("aws_"):
+            yield ".".join(reference.split(".")[:2])
 
 
 def _overlaid(value: Any, unknown: Any, expression: Any, told: Callable[[Any], str]) -> Any:

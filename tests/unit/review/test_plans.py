@@ -110,6 +110,15 @@ def test_a_text_that_refers_to_others_is_of_another_plan(tmp_path: Path) -> None
     assert rule.text("event_pattern") == UNKNOWN
 
 
+def test_what_waits_for_no_resource_is_not_taken_from_the_text(tmp_path: Path) -> None:
+    computed = _resource(
+        "aws_cloudwatch_event_rule.inbox", {"name": "inbox"}, {"event_pattern": True}, {"event_pattern": {}}
+    )
+    texts = _text(tmp_path, '{"source":["domicile"]}')
+    rule = _only(_read(tmp_path, _plan(_INBOX, computed), texts), "aws_cloudwatch_event_rule")
+    assert rule.text("event_pattern") == UNKNOWN
+
+
 def test_what_the_plan_knows_is_not_overruled_by_the_text(tmp_path: Path) -> None:
     known = _resource("aws_cloudwatch_event_rule.inbox", {"name": "inbox", "event_pattern": "{}"})
     texts = _text(tmp_path, '{"source":["domicile"]}')
