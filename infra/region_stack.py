@@ -75,13 +75,14 @@ class RegionStack(TerraformStack):
         self._deployment, self._artifacts, self._dist = deployment, artifacts, dist
         self._bridge = deployment.bridge_of(region)
         customer_managed = deployment.encryption == "customer-managed"
-        self._key_arn = Encryption(
+        self._encryption = Encryption(
             self,
             "encryption",
             names=self._names,
             functions=[*FUNCTIONS, *BRIDGE_FUNCTIONS] if self._bridge else FUNCTIONS,
             customer_managed=customer_managed,
-        ).key_arn
+        )
+        self._key_arn = self._encryption.key_arn
         self._connect()
         native = deployment.native.items()
         exempt = {self._names.table(name) for name, table in native if table.encryption != "customer-managed"}
@@ -169,7 +170,8 @@ class RegionStack(TerraformStack):
     def _native_table(self, name: str, config: NativeTable) -> None:
         names = self._names
         if config.consistency == "strong" and names.region == config.primary:
-            StrongTable(self, f"table-{name}", names=names, table=name, config=config)
+            alias = self._encryption.alias
+            StrongTable(self, f"table-{name}", names=names, table=name, config=config, key_alias=alias)
         elif config.consistency == "eventual" and names.region in config.regions:
             EventualTable(
                 self,

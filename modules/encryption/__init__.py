@@ -24,7 +24,7 @@ _DELETION_WINDOW_DAYS = 30  # KMS's longest: what the key encrypted is lost with
 class Encryption(Construct):
     """The Region's KMS key with its alias and policy, for the tables, the queues and the functions' logs.
 
-    ``key_arn`` is None, and nothing is created, when AWS-owned keys encrypt.
+    ``key_arn`` and ``alias`` are None, and nothing is created, when AWS-owned keys encrypt.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Encryption(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.key_arn: str | None = None
+        self.alias: KmsAlias | None = None
         if customer_managed:
             key = KmsKey(
                 self,
@@ -41,7 +42,7 @@ class Encryption(Construct):
                 deletion_window_in_days=_DELETION_WINDOW_DAYS,
                 policy=document(_key_policy(names, functions)),
             )
-            KmsAlias(self, "alias", name=names.key_alias, target_key_id=key.key_id)
+            self.alias = KmsAlias(self, "alias", name=names.key_alias, target_key_id=key.key_id)
             self.key_arn = key.arn
 
 

@@ -77,9 +77,10 @@ class EventualTable(Construct):
             table_class=TABLE_CLASSES[settings.table_class],
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(enabled=settings.point_in_time_recovery),
             deletion_protection_enabled=settings.deletion_protection,
-            server_side_encryption=None
-            if config.encryption == "aws-owned"
-            else DynamodbTableServerSideEncryption(enabled=True, kms_key_arn=self._key_arn),
+            # Said in any case: without the block Terraform would leave an earlier key as it is.
+            server_side_encryption=DynamodbTableServerSideEncryption(
+                enabled=config.encryption != "aws-owned", kms_key_arn=self._key_arn
+            ),
             tags=settings.tags or None,
             lifecycle=TerraformResourceLifecycle(
                 # The replicas are other stacks', and the capacity is auto scaling's.

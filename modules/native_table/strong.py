@@ -10,6 +10,7 @@ from typing import Any
 
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudformation_stack import CloudformationStack
+from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from constructs import Construct
 
 from domicile.naming import Names
@@ -22,11 +23,14 @@ from modules.text import literal, to_json
 class StrongTable(Construct):
     """The table in its primary's stack, the one owner of all of it; the other Regions' stacks have no part of it.
 
-    Another Region's key is named by its alias, since its ARN is known in its own stack alone. CloudFormation refuses
+    Keys are named by their alias, which ``key_alias`` is here, since their ARNs are known in their own stacks alone.
+    CloudFormation refuses
     to replace a table that has a name, and DynamoDB to delete a protected replica.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, names: Names, table: str, config: NativeTable) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, names: Names, table: str, config: NativeTable, key_alias: KmsAlias | None
+    ) -> None:
         super().__init__(scope, id_)
         name = names.table(table)
         resource = {"Type": "AWS::DynamoDB::GlobalTable", "Properties": _table(names, name, config)}
@@ -34,6 +38,7 @@ class StrongTable(Construct):
             self,
             "stack",
             name=re.sub(r"[^A-Za-z0-9-]", "-", name),
+            depends_on=[key_alias] if key_alias and config.encryption == "customer-managed" else None,
             template_body=literal(to_json({"Resources": {"Table": resource}})),
             lifecycle=TerraformResourceLifecycle(
                 prevent_destroy=any(config.replica(region).deletion_protection for region in config.regions)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domicile.deployment import Deployment
-from tests.infra.synthesized import BRIDGED, DEPLOYMENT, Stack, synthesize_stand_ins
+from tests.infra.synthesized import BRIDGED, DEPLOYMENT, NATIVE, Stack, synthesize_stand_ins
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +32,12 @@ def virginia(stacks: Path) -> Stack:
 def bridged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the stacks of a deployment in two partitions."""
     return synthesize_stand_ins(Deployment.load(BRIDGED), tmp_path_factory.mktemp("bridged"))
+
+
+@pytest.fixture(scope="session")
+def natively(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stacks of a deployment with native tables."""
+    return synthesize_stand_ins(Deployment.load(NATIVE), tmp_path_factory.mktemp("natively"))
 
 
 @pytest.fixture(scope="session")

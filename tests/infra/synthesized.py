@@ -18,6 +18,7 @@ from infra.synthesis import synthesize
 GOLDEN = Path(__file__).with_name("golden")
 DEPLOYMENT = GOLDEN / "deployment.yaml"
 BRIDGED = GOLDEN / "bridge.yaml"
+NATIVE = GOLDEN / "native.yaml"
 
 _PARTITION = "${data.aws_partition.partition.partition}"
 _ACCOUNT = "${data.aws_caller_identity.account.account_id}"

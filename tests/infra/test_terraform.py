@@ -17,7 +17,10 @@ from infra.artifacts import ROOT
 _TIMEOUT_S = 120
 
 
-@pytest.mark.parametrize(("fixture", "name"), [("stacks", "us-east-1"), ("bridged", "cn-north-1")])
+@pytest.mark.parametrize(
+    ("fixture", "name"),
+    [("stacks", "us-east-1"), ("bridged", "cn-north-1"), ("natively", "us-east-1"), ("natively", "us-west-2")],
+)
 def test_a_stack_is_valid_and_its_lock_admits_the_provider(
     request: pytest.FixtureRequest, tmp_path: Path, fixture: str, name: str
 ) -> None:
