@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+CHECKOV := .domicile/checkov/bin/checkov
 QUIET := $(shell test -t 1 || echo --quiet)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help demo shopease browser test test-slow check format build synth simulate soak lock cdktf-deploy-local clean
+.PHONY: help demo shopease browser test test-slow check format build synth plans policy checkov simulate soak lock cdktf-deploy-local clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -47,6 +48,17 @@ build: $(READY) ## Build the functions' zips
 synth: build ## Synthesize the stacks into cdktf.out
 	@$(BIN)/domicile synth
 
+# Terraform's own plans; those of the example deployments, if none are named: make policy PLANS="eu.json us.json"
+PLANS = .domicile/plans/*.json
+plans: $(READY)
+	@test "$(origin PLANS)" != file || $(BIN)/python -m tests.policy.plans
+
+policy: plans ## Run the policy set over plans, PLANS="a.json b.json" or those of the example deployments
+	@$(BIN)/python -m policies.check $(PLANS)
+
+checkov: plans $(CHECKOV) ## Run Checkov over the same plans
+	@$(CHECKOV) --config-file policies/checkov.yaml --file $(PLANS)
+
 SEEDS ?= 100000
 simulate: $(READY) ## Random schedules on both cores, in the background: make simulate SEEDS=100000
 	@mkdir -p .domicile
@@ -61,6 +73,8 @@ lock: $(READY) ## Lock the requirements anew (versions and hashes, for every pla
 		--upgrade functions/requirements.in -o functions/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade requirements/dev.in -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade requirements/policy.in -o requirements/policy.txt
 
 # The CLI is some 400 MB of packages, which npx keeps in its own cache. Its Terraform state goes with the folder.
 cdktf-deploy-local: build ## Deploy with cdktf-cli, as a user of it would, to a local AWS
@@ -84,4 +98,10 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install $(QUIET) --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install $(QUIET) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Checkov pins what the rest must not have: it has an environment of its own.
+$(CHECKOV): requirements/policy.txt
+	@$(PYTHON) -m venv .domicile/checkov
+	@.domicile/checkov/bin/pip install $(QUIET) --require-hashes -r requirements/policy.txt
 	@touch $@

@@ -102,9 +102,8 @@ one_table_in_named_regions(statement, resource) if {
 keys_by_their_alias(statement, resource) if {
 	plan.inside(resource)
 	endswith(resource, ":key/*")
-	every alias in plan.listed(statement.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"]) {
-		not wildcard(alias)
-	}
+	aliases := plan.listed(statement.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"])
+	count([alias | some alias in aliases; wildcard(alias)]) == 0
 }
 
 # A table's streams and indexes, a group's log streams, and the six characters that Secrets Manager adds to a name.
