@@ -38,7 +38,7 @@ from modules.native_table.strong import StrongTable
 from modules.queue import RECEIVES_MAX, Queue
 from modules.replicated_table import ReplicatedTable
 
-_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 120, "gateway": 120}
+_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 300, "gateway": 120}
 _CONCURRENCY_MAX = 10
 # SQS must not hand a message out again while its function may still be at it: AWS asks for six times the timeout.
 _VISIBILITY_FACTOR = 6

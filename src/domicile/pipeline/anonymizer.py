@@ -42,7 +42,7 @@ class Anonymizer:
         def action(report: Report) -> None:
             self._one(Receipt.from_json(fields, operation), report)
 
-        return guarded(self._world, STEP, message.id, message.body, action)
+        return guarded(self._world, STEP, message.id, lambda: message.body, action)
 
     def _one(self, receipt: Receipt, report: Report) -> None:
         """Replace the sensitive attributes and set the home, in one update of exactly the item that was read.

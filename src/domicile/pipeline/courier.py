@@ -67,7 +67,7 @@ class Courier:
             else:
                 self._one(parcel, work, report)
 
-        work.report = guarded(self._world, STEP, message_id, parcel.to_message(), action)
+        work.report = guarded(self._world, STEP, message_id, parcel.to_message, action)
         return work
 
     def _one(self, parcel: Parcel, work: _Work, report: Report) -> None:

@@ -37,6 +37,9 @@ from domicile.pipeline.ports import Doorstep, World
 from domicile.pipeline.report import Count, Duration, Report
 
 STEP = "gateway"
+DOORSTEP_PATIENCE_MS = 15 * 60 * 1000
+"""A large change that a Region can't take for so long is quarantined: it holds up all that comes after it in its shard,
+where the bus would cost that Region's events alone."""
 
 
 @dataclass
@@ -84,7 +87,7 @@ class Gateway:
             report.counts[Count.RECEIVED] += 1
             report.counts[Count.RECEIVED_BYTES] += len(data)
 
-        work.report = guarded(self._world, STEP, work.sequence, record, action)
+        work.report = guarded(self._world, STEP, work.sequence, lambda: record, action)
         return work
 
     def _one(self, parcel: Parcel, work: _Work, report: Report) -> None:
@@ -100,10 +103,18 @@ class Gateway:
         now_ms = self._world.now_ms()
         report.sample(Duration.BRIDGE_LAG, parcel.emitter, mutation.version.ms, now_ms)
         if mutation.operation in (Operation.PUT, Operation.MOVE) and not travels_whole(mutation, self._world.limits):
-            for destination in parcel.destination:
-                self._doorstep.deliver(destination, _message(parcel.fields, destination))
+            self._hand_over(parcel, work.record)
             return
         work.emitter, work.change = parcel.emitter, Addressed(parcel.destination, mutation)
+
+    def _hand_over(self, parcel: Parcel, record: Mapping[str, Any]) -> None:
+        try:
+            for destination in parcel.destination:
+                self._doorstep.deliver(destination, _message(parcel.fields, destination))
+        except TransientError as error:
+            if self._is_old(record, DOORSTEP_PATIENCE_MS):
+                raise PatienceExhaustedError(type(error).__name__) from None
+            raise
 
     def _put_changes(self, emitter: str, work: Sequence[_Work], report: Report) -> None:
         if not work:
@@ -126,8 +137,8 @@ class Gateway:
                 else:
                     report.retry(done.sequence, "PutEvents")
 
-    def _is_old(self, record: Mapping[str, Any]) -> bool:
-        return self._world.now_ms() - float(record["kinesis"]["approximateArrivalTimestamp"]) * 1000 > PATIENCE_MS
+    def _is_old(self, record: Mapping[str, Any], patience_ms: int = PATIENCE_MS) -> bool:
+        return self._world.now_ms() - float(record["kinesis"]["approximateArrivalTimestamp"]) * 1000 > patience_ms
 
 
 def _sequence(record: Mapping[str, Any]) -> str:

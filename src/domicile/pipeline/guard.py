@@ -14,11 +14,14 @@ PATIENCE_MS = 20 * 3600 * 1000
 bridge's stream keeps it for longer, for when its function can't run; but what fails there holds up its shard."""
 
 
-def guarded(world: World, step: str, delivery: str, record: Any, action: Callable[[Report], None]) -> Report:
+def guarded(
+    world: World, step: str, delivery: str, record: Callable[[], Any], action: Callable[[Report], None]
+) -> Report:
     """Run ``action`` on a report of its own; ``delivery`` names what is delivered again where it fails.
 
-    A transient failure is retried. Any other puts the whole ``record`` into the quarantine, under the error's reason or
-    its type: an error that nobody foresaw must neither stop the shard nor lose the record.
+    A transient failure is retried. Any other puts the whole ``record``, which is made for that alone, into the
+    quarantine, under the error's reason or its type: an error that nobody foresaw must neither stop the shard nor lose
+    the record.
     """
     report = Report()
     try:
@@ -26,9 +29,9 @@ def guarded(world: World, step: str, delivery: str, record: Any, action: Callabl
     except TransientError as error:
         return retry(delivery, type(error).__name__)
     except PermanentError as error:
-        return quarantine(world, step, delivery, record, error.reason)
+        return quarantine(world, step, delivery, record(), error.reason)
     except Exception as error:
-        return quarantine(world, step, delivery, record, f"unexpected_{type(error).__name__}")
+        return quarantine(world, step, delivery, record(), f"unexpected_{type(error).__name__}")
     return report
 
 

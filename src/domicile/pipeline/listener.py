@@ -90,7 +90,7 @@ class Listener:
                     raise PatienceExhaustedError(type(error).__name__) from None
                 raise
 
-        work.report = guarded(self._world, STEP, _sequence(record), record, action)
+        work.report = guarded(self._world, STEP, _sequence(record), lambda: record, action)
         return work
 
     def _one(

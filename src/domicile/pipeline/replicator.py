@@ -85,7 +85,7 @@ class Replicator:
         def action(report: Report) -> None:
             self._one(Mutation.from_json(fields), work, report)
 
-        work.report = guarded(self._world, STEP, message_id, fields, action)
+        work.report = guarded(self._world, STEP, message_id, lambda: fields, action)
         return work
 
     def _one(self, mutation: Mutation, work: _Work, report: Report) -> None:

@@ -11,6 +11,7 @@ import pytest
 from domicile.core.errors import PolicyUnavailableError, TransientError
 from domicile.core.events import Limits, Operation, unpack_mutations
 from domicile.core.parcels import Parcel
+from domicile.pipeline.gateway import DOORSTEP_PATIENCE_MS
 from domicile.pipeline.guard import PATIENCE_MS
 from domicile.pipeline.inbox import Message
 from domicile.pipeline.report import Count, Duration
@@ -122,6 +123,17 @@ def test_what_a_replicator_could_not_take_comes_back() -> None:
     region = GatewayRegion(limits=Limits(chunk_bytes_max=100, packed_bytes_max=200))
     region.doorstep.error = TransientError("busy")
     assert region.take_in(arrived(1, HERE, GLOBAL.to_json(), NINGXIA)).failed == ["1"]
+
+
+def test_a_large_change_holds_up_its_shard_for_a_quarter_of_an_hour_at_most() -> None:
+    region = GatewayRegion(limits=Limits(chunk_bytes_max=100, packed_bytes_max=200))
+    region.doorstep.error = TransientError("busy")
+    record = arrived(1, HERE, GLOBAL.to_json(), NINGXIA)
+    region.now_ms += DOORSTEP_PATIENCE_MS
+    assert region.take_in(record).failed == ["1"]
+    region.now_ms += 1000
+    assert region.take_in(record).failed == []
+    assert region.quarantine.records == [("patience_exhausted", "gateway", record)]
 
 
 @pytest.mark.parametrize(("age_ms", "kept"), [(PATIENCE_MS - 1_000, False), (PATIENCE_MS + 1_000, True)])
