@@ -49,7 +49,13 @@ def test_the_shape_is_that_of_the_plan(real: dict[str, Any], stack: Path) -> Non
     for address, resource in shaped.items():
         change = planned[address]["change"]
         assert list(_differences(resource["change"]["after"], change["after"], address)) == []
-        assert list(_differences(resource["change"]["after_unknown"], change["after_unknown"], address)) == []
+        # What is looked up, as the zones are, the plan knows and the shape does not.
+        unknown = {
+            name: mark
+            for name, mark in resource["change"]["after_unknown"].items()
+            if mark is not True or change["after"].get(name) is None
+        }
+        assert list(_differences(unknown, change["after_unknown"], address)) == []
 
 
 def test_a_changed_plan_is_told(real: dict[str, Any]) -> None:
