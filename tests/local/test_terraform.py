@@ -163,3 +163,29 @@ def test_a_failed_apply_shows_the_end_of_its_log_and_where_the_rest_is(
         stacks.apply(progress(io.StringIO()))
     assert "It is not the other." in str(failed.value)
     assert str(tmp_path / "terraform-stack.log") in str(failed.value)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stack_is_applied_after_those_that_it_waits_for_and_not_without_them(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "cli_configuration", lambda *_: "")
+    conditions = {
+        "last": '${fileexists("../first/terraform.tfstate") && terraform.workspace == "default"}',
+        "first": f'${{terraform.workspace == "{"other" if fails else "default"}"}}',
+    }
+    for name, condition in conditions.items():
+        (tmp_path / name).mkdir()
+        check = {"precondition": {"condition": condition, "error_message": f"{name} can't be."}}
+        stack = {"resource": {"terraform_data": {"any": {"lifecycle": check}}}}
+        (tmp_path / name / "cdk.tf.json").write_text(json.dumps(stack))
+    bound = dict.fromkeys(conditions, BOUND["stack"])
+    stacks = Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, bound)
+    if fails:
+        with pytest.raises(LocalError, match="first can't be") as failed:
+            stacks.apply(progress(io.StringIO()), {"last": {"first"}})
+        assert "of last failed" not in str(failed.value)
+        assert not (tmp_path / "terraform-last.log").exists()
+    else:
+        stacks.apply(progress(io.StringIO()), {"last": {"first"}})
+        assert (tmp_path / "last" / "terraform.tfstate").exists()
