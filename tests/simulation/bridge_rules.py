@@ -83,6 +83,20 @@ def overtaken_moves(patch: Patch) -> None:
     patch.setattr(Replicator, "_overtaken", lambda *_: None)
 
 
+def overtaken_claim_checks(patch: Patch) -> None:
+    """So has who waits beyond for a claim check that was overtaken at its origin."""
+    patch.setattr(courier_module, "route_overtaken", lambda *_: None)
+
+
+def gone_moves(patch: Patch) -> None:
+    """Of a moved item that is gone nobody hears who was not to be told of it."""
+
+    def everybody(_move: Mutation, policy: Policy) -> tuple[str, ...]:
+        return policy.regions
+
+    patch.setattr(courier_module, "relying", everybody)
+
+
 def claim_checks_are_redeemed(patch: Patch) -> None:
     """The courier redeems claim checks."""
 

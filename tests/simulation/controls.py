@@ -144,6 +144,18 @@ CONTROLS = (
     _bridged("what was replaced goes where its successor is not told", bridge_rules.untold_deletes),
     _bridged("and at its origin", bridge_rules.origin_of_what_is_replaced),
     _bridged("overtaken moves", bridge_rules.overtaken_moves),
+    _bridged(
+        "overtaken claim checks",
+        bridge_rules.overtaken_claim_checks,
+        Faults(keys=1, large=0.8, localized=0.6, crash=0.05),
+        range(710, 715),
+    ),
+    _bridged(
+        "moved items that are gone",
+        bridge_rules.gone_moves,
+        replace(_EXPIRING, large=0.8, localized=0.8, delay_ms_max=10_000),
+        range(185, 190),
+    ),
     _bridged("the courier redeems claim checks", bridge_rules.claim_checks_are_redeemed),
     _bridged("large images have a doorstep", bridge_rules.large_images_have_a_doorstep),
     _bridged("the emitter is kept", bridge_rules.emitter_is_kept),

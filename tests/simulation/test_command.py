@@ -24,6 +24,13 @@ def test_it_counts_the_schedules() -> None:
     assert (result.exit_code, result.stdout) == (0, "20 schedules, 0 failed\n")
 
 
+def test_two_partitions_have_four_regions_if_nothing_is_said() -> None:
+    result = simulate("--seeds", "5", "--partitions", "2")
+    assert (result.exit_code, result.stdout) == (0, "5 schedules, 0 failed\n")
+    assert "schedules of 4 Regions" in result.stderr
+    assert "cn-northwest-1 application: " in simulate("--seed", "1", "--partitions", "2", "--trace").stdout
+
+
 def test_a_failing_seed_is_named_with_the_command_that_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Applier, "honour_tombstone", lambda *_: None)
     many = simulate("--seeds", "60", "--regions", "2")

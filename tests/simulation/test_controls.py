@@ -13,9 +13,11 @@ from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation, pac
 from domicile.core.version import Version
 from domicile.pipeline.apply import Applier
 from domicile.pipeline.inbox import Message
+from domicile.simulator.campaign import run
 from domicile.simulator.faults import Faults
 from domicile.simulator.region import CONTROL, TABLE
 from domicile.simulator.schedule import Schedule
+from tests.simulation.bridge_rules import tell_everybody
 from tests.simulation.controls import CONTROLS, Control
 from tests.simulation.rules import nonce, own_version_in_the_ledger
 
@@ -28,6 +30,15 @@ def test_without_the_rule_some_schedule_fails(control: Control, monkeypatch: pyt
     assert any(control.fails(seed) for seed in control.seeds), (
         "python -m tests.simulation.controls tells which seeds show the rule's absence now"
     )
+
+
+def test_the_courier_lets_nothing_leave_that_was_addressed_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the second of two guards: it keeps what the first let pass in its quarantine."""
+    tell_everybody(monkeypatch)
+    problems = [problem for seed in range(30) for problem in run(seed, 4, partitions=2)]
+    assert any("not_allowed_to_cross" in problem for problem in problems)
+    leaks = [problem for problem in problems if problem.startswith(("residency", "bridge_rules: write"))]
+    assert leaks == []
 
 
 @pytest.mark.parametrize(("nonces", "content"), [(True, "2"), (False, "1")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +20,49 @@ from tests.simulation.controls import CONTROLS
 FOUND: list[dict[str, Any]] = json.loads(Path(__file__).with_name("found_seeds.json").read_text())
 
 
-@pytest.mark.parametrize(("regions", "seeds"), [(2, 500), (3, 1800), (5, 200)])
-def test_every_schedule_keeps_every_promise(regions: int, seeds: int) -> None:
+@pytest.mark.parametrize(
+    ("regions", "partitions", "seeds"), [(2, 1, 500), (3, 1, 1800), (5, 1, 200), (2, 2, 60), (3, 2, 60), (4, 2, 120)]
+)
+def test_every_schedule_keeps_every_promise(regions: int, partitions: int, seeds: int) -> None:
     failed = {
         seed: problems
-        for results in run_all(range(seeds), regions, None, jobs=1)
+        for results in run_all(range(seeds), regions, None, jobs=1, partitions=partitions)
         for seed, problems in results.items()
         if problems
     }
-    assert not failed, f"domicile simulate --seed {min(failed)} --regions {regions} --trace"
+    options = f"--regions {regions} --partitions {partitions}"
+    assert not failed, f"domicile simulate --seed {min(failed)} {options} --trace"
 
 
 @pytest.mark.parametrize("found", FOUND, ids=[found["why"] for found in FOUND])
 def test_a_schedule_that_broke_a_promise_once_keeps_it(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """And breaks it still without the rule: a seed means another schedule as soon as anything draws otherwise."""
     faults = Faults(**found["faults"]) if found["faults"] is not None else None
-    assert run(found["seed"], found["regions"], faults) == []
+    schedule = partial(run, found["seed"], found["regions"], faults, partitions=found.get("partitions", 1))
+    assert schedule() == []
     (control,) = (control for control in CONTROLS if control.rule == found["rule"])
     control.take_out(monkeypatch)
-    assert run(found["seed"], found["regions"], faults) != []
+    assert schedule() != []
 
 
-def lines_of(seed: int) -> list[str]:
+def lines_of(seed: int, partitions: int) -> list[str]:
     lines: list[str] = []
-    run(seed, trace=lines.append)
+    run(seed, trace=lines.append, partitions=partitions)
     return lines
 
 
+@pytest.mark.parametrize("partitions", [1, 2])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_seed_replays_to_the_letter_with_or_without_a_trace(seed: int) -> None:
+def test_a_seed_replays_to_the_letter_with_or_without_a_trace(seed: int, partitions: int) -> None:
     traced: list[str] = []
-    observed = Schedule(seed, trace=traced.append).run()
-    assert lines_of(seed)[: len(traced)] == traced
-    assert Schedule(seed).run() == observed
+    observed = Schedule(seed, partitions=partitions, trace=traced.append).run()
+    assert lines_of(seed, partitions)[: len(traced)] == traced
+    assert Schedule(seed, partitions=partitions).run() == observed
 
 
-def test_a_trace_holds_no_sensitive_value() -> None:
-    assert not [line for seed in range(20) for line in lines_of(seed) if CANARY.search(line)]
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_a_trace_holds_no_sensitive_value(partitions: int) -> None:
+    assert not [line for seed in range(20) for line in lines_of(seed, partitions) if CANARY.search(line)]
 
 
 def test_nobody_changes_an_image_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ CANARY = re.compile(r"canary([0-9]+)@")
 VERSION = re.compile(r"[0-9]{15}-[01][0-9]{6,40}-[a-z0-9-]+")
 # A body that travels compressed, in JSON, or in JSON within JSON.
 _COMPRESSED = re.compile(r'"(?:gzip|data)\\*":\s?\\*"([A-Za-z0-9+/=]+)')
+_CLAIM = re.compile(r'"claim":\s?true')
 _ID = r'"value\\*":\s?\{\\*"N\\*":\s?\\*"([0-9]+)'
 _TRACE = re.compile(rf"canary([0-9]+)@|([0-9]{{15}}-[01][0-9]{{6,40}}-[a-z0-9-]+)|{_ID}")
 TRANSIT = ("event", "outbox", "stream", "quarantine")
@@ -139,7 +140,7 @@ class History:
         readable = _readable(text)
         versions = [(region, version) for version in VERSION.findall(readable)]
         self.handled.update(versions)
-        self.claims[region] += '"claim":true' in readable
+        self.claims[region] += _CLAIM.search(readable) is not None
         if function == "courier":
             self.offered.update(versions)
 

@@ -29,6 +29,7 @@ _APPLICATIONS = 0.15
 _WAITING = 0.2
 """How many steps are of functions that wait, if there are any."""
 _POLLS_PER_HOUR = 3
+_BRIDGED_POLLS_PER_HOUR = 9
 """A stream is asked every second, but this must do: no fault lasts for all of them."""
 FINAL_REASONS = ("stub_write", "record_invalid")
 """Why records stay in the quarantine.
@@ -216,7 +217,7 @@ class Schedule:
             for region in self.by_name.values():
                 for function, stream in region.streams.items():
                     for shard in stream.shards:
-                        for _ in range(_POLLS_PER_HOUR):
+                        for _ in range(_BRIDGED_POLLS_PER_HOUR if self._gateways else _POLLS_PER_HOUR):
                             self.functions.read(region, function, shard)
                             self.functions.resume_all()
                 self._expire(region, region.now_ms())
