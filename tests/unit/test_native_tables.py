@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import yaml
 
 from domicile.core.policy import Policy
 from domicile.deployment import Deployment, DeploymentError
+from domicile.errors import UserError
+from domicile.local import api
 from domicile.native_table import Provisioned, stacks_before
+from domicile.progress import progress
 
 GOOD: dict[str, Any] = {
     "name": "shopease",
@@ -224,6 +228,21 @@ def test_a_strong_table_and_provisioned_capacity(tmp_path: Path) -> None:
     assert (table.regions, table.witness) == (["us-east-1", "us-east-2"], "us-west-2")
     assert isinstance(table.billing, Provisioned)
     assert (table.billing.read.target_percent, table.billing.write.max) == (70, 9)
+
+
+def test_what_the_local_aws_has_no_part_of_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(api.STATE_VARIABLE, str(tmp_path / "state"))
+    load(tmp_path, document(STRONG))
+    with pytest.raises(UserError, match=r"tables\.catalogue: the local AWS has no consistency: strong; accepted there"):
+        api.up(tmp_path / "domicile.yaml", 1, progress(io.StringIO()))
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_native_table_is_advised_on_by_what_it_would_be_if_it_were_localized(tmp_path: Path) -> None:
+    table = load(tmp_path, document({"ttl_attribute": "expires_at"})).as_localized("catalogue")
+    assert (table.hash_key.name, table.ttl_attribute, table.sensitive) == ("sku", "expires_at", {})
 
 
 def test_a_replica_waits_for_the_primary_and_a_strong_table_for_the_keys(tmp_path: Path) -> None:
