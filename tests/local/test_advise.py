@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
+
 from domicile.advise.calls import Change, Kind, Layout, Placement, parts
 from domicile.aws.wire import to_boto
 from domicile.core.control import Control, Image
@@ -13,6 +15,8 @@ from domicile.core.version import stamp
 from domicile.local import api
 from tests.local.failures import IRELAND, MUMBAI, VIRGINIA, await_quiet, fresh
 from tests.local.regions import CONTROL, Regions, eventually
+
+pytestmark = pytest.mark.slow
 
 LAYOUT = Layout(regions=3)
 HOME, ORIGIN = IRELAND, VIRGINIA
