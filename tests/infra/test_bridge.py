@@ -130,8 +130,8 @@ def test_there_is_no_tracing_in_china(beijing: Stack, singapore: Stack) -> None:
 
 def test_each_alarm_tells_the_topic_and_leads_to_the_runbook(beijing: Stack) -> None:
     alarms = {alarm["alarm_name"]: alarm for _, alarm in beijing.resources("aws_cloudwatch_metric_alarm")}
-    purposes = ("outbox-age", "outbox-stuck", "outbox-dlq", "courier-errors", "link-refused")
-    purposes += ("staging-age", "gateway-age", "gateway-errors")
+    sending = ("outbox-age", "outbox-stuck", "outbox-dlq", "courier-errors", "link-refused")
+    purposes = (*sending, "staging-age", "gateway-age", "gateway-errors")
     assert set(alarms) == {f"harbour-{purpose}" for purpose in purposes}
     for alarm in alarms.values():
         assert alarm["alarm_description"].endswith(": docs/runbooks/bridge.md")
