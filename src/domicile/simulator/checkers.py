@@ -247,7 +247,7 @@ def no_resurrection(history: History) -> Iterator[str]:
     """Judge what is there at the end by the key's deletes, by what replaced what, and by what expired there."""
     versions = _versions(history)
     expired: dict[tuple[str, str], str] = {}
-    for change in history.changes:
+    for change in history.changes[: history.ended_at_change]:
         if change.expired:
             at = (change.region, change.key)
             expired[at] = max(expired.get(at, ""), version(change.before) or "")

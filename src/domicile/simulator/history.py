@@ -93,8 +93,8 @@ class History:
     links, by their Region and version, and ``offered`` what outboxes gave to them. ``sent`` counts what events
     carried: by emitter, type and version. ``handled`` counts what functions were given: by Region and by a record's
     sequence number or a change's version; ``claims`` the messages that only name an image, which may be of a later
-    version. ``final`` and ``replayed`` are the items by key and Region at the end, and after everything was handled
-    once more.
+    version. ``ended_at_change`` is how many ``changes`` came before the end. ``final`` and ``replayed`` are the items
+    by key and Region at the end, and after everything was handled once more.
     """
 
     regions: tuple[str, ...]
@@ -119,6 +119,7 @@ class History:
     final: dict[str, dict[str, Image | None]] = field(default_factory=dict)
     replayed: dict[str, dict[str, Image | None]] = field(default_factory=dict)
     ended_at_s: int = 0
+    ended_at_change: int | None = None
 
     def saw(self, region: str, place: str, text: str) -> None:
         """Note which canaries, versions and ids of writes a text brought to a place in a Region."""

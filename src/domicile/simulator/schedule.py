@@ -87,6 +87,7 @@ class Schedule:
             self._step()
         self._drain()
         self.history.ended_at_s = self.now_ms // 1000 + 24 * 3600  # what has a TTL has expired by now, or has no copy
+        self.history.ended_at_change = len(self.history.changes)
         self.history.final = self._items()
         return self.history
 
