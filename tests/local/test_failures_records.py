@@ -145,6 +145,7 @@ def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
     regions.await_absence("customers", deleted)
 
 
+@pytest.mark.slow  # it waits for the functions' caches to grow old
 def test_no_map_or_a_broken_one_leaves_the_last_good_one_in_force(
     local_aws: LocalAws, regions: Regions, documents: dict[str, PolicyDocument]
 ) -> None:
