@@ -13,7 +13,7 @@ from domicile.deployment import Deployment
 from domicile.review.findings import Severity
 from domicile.review.protocol import Kind
 from domicile.review.reading import read_stacks
-from domicile.review.verdict import Outcome, review
+from domicile.review.verdict import Outcome, Review, review
 from infra.artifacts import ROOT
 from tests.infra.changed import ACCOUNT, Changed, named
 from tests.infra.synthesized import synthesize_stand_ins
@@ -551,15 +551,21 @@ def test_the_matrix_says_what_passes_and_by_which_resource(stacks: Path) -> None
     assert passages["EU", _HERE, _OTHER].kinds == (Kind.DELETE,)
 
 
+def _review_of(change: _Change, stacks: Path, folder: Path, *, caught: str) -> Review:
+    """Review changed stacks, which must not be clean for the resource ``caught``."""
+    changed = Changed(stacks)
+    change(changed)
+    found = changed.review(folder)
+    assert not found.clean
+    assert caught in {name.split(" ")[0] for name in named(found)}
+    return found
+
+
 @pytest.mark.parametrize(("change", "resource"), LEAKS.values(), ids=LEAKS)
 def test_a_change_that_leaks_is_a_violation_of_its_resource(
     change: _Change, resource: str, stacks: Path, tmp_path: Path
 ) -> None:
-    changed = Changed(stacks)
-    change(changed)
-    found = changed.review(tmp_path)
-    assert not found.clean
-    assert resource in {name.split(" ")[0] for name in named(found)}
+    found = _review_of(change, stacks, tmp_path, caught=resource)
     assert Outcome.CLEAN not in {verdict.outcome for verdict in found.verdicts}
 
 
@@ -677,8 +683,4 @@ BRIDGE_LEAKS: dict[str, tuple[_Change, str]] = {
 def test_a_change_of_a_bridge_that_leaks_is_a_violation(
     change: _Change, resource: str, bridged: Path, tmp_path: Path
 ) -> None:
-    changed = Changed(bridged)
-    change(changed)
-    found = changed.review(tmp_path)
-    assert not found.clean
-    assert resource in {name.split(" ")[0] for name in named(found)}
+    _review_of(change, bridged, tmp_path, caught=resource)
