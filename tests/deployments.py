@@ -8,9 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from domicile.local.api import STATE_VARIABLE
+import pytest
+
+from domicile.local import api
+from domicile.local.api import STATE_VARIABLE, LocalAws
 from domicile.local.state import StateFolder
 from tests.plane import free_port
 
@@ -36,6 +41,14 @@ class StartedDeployment:
         """Wait until it is up; fail with what it said if it is not."""
         _, said = self.process.communicate(timeout=_UP_DEADLINE_S)
         assert self.process.returncode == 0, said
+
+    @contextmanager
+    def reached(self) -> Iterator[LocalAws]:
+        """Wait until it is up, and let ``domicile.local.api`` work on it while the block runs."""
+        self.wait()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(STATE_VARIABLE, str(self.state))
+            yield api.status()
 
     def down(self, *, keep_logs: bool) -> None:
         """Stop it, however far it is: what is being started with all its Terraforms, as Ctrl-C would."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from domicile.local import api
-from domicile.local.api import STATE_VARIABLE
 from domicile.project import find_root
 from tests.bridge.sides import Sides
 from tests.deployments import StartedDeployment
@@ -34,11 +33,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(scope="session")
 def both_sides(request: pytest.FixtureRequest) -> Iterator[Sides]:
     """The deployment's Regions on both sides of the bridge."""
-    deployment = request.session.stash[_DEPLOYMENT]
-    deployment.wait()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(deployment.state))
-        yield Sides(api.status())
+    with request.session.stash[_DEPLOYMENT].reached() as reached:
+        yield Sides(reached)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from domicile.local import api
-from domicile.local.api import STATE_VARIABLE, LocalAws
+from domicile.local.api import LocalAws
 from domicile.project import find_root
 from tests.deployments import StartedDeployment
 from tests.local.failures import await_quiet
@@ -47,11 +47,8 @@ def _needs_deployment(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
     """The project's deployment on a local AWS; ``domicile.local.api`` works on it."""
-    deployment = request.session.stash[_DEPLOYMENT]
-    deployment.wait()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(deployment.state))
-        yield api.status()
+    with request.session.stash[_DEPLOYMENT].reached() as reached:
+        yield reached
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domicile.local import api
-from domicile.local.api import STATE_VARIABLE, LocalAws
+from domicile.local.api import LocalAws
 from tests.deployments import StartedDeployment
 from tests.native.stacks import FILE
 
@@ -30,8 +29,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(scope="session")
 def native(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
     """How the deployment is reached."""
-    deployment = request.session.stash[_DEPLOYMENT]
-    deployment.wait()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(deployment.state))
-        yield api.status()
+    with request.session.stash[_DEPLOYMENT].reached() as reached:
+        yield reached
