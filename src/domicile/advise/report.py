@@ -29,16 +29,20 @@ class Advice:
 
 
 def advise(deployment: Deployment, name: str, needs: Needs, load: Workload) -> Advice:
-    """Return the advice for a table: of what its requirements leave, the cheapest."""
-    table, regions = deployment.as_localized(name), len(deployment.regions)
-    layout = Layout(regions=regions, stubs=table.directory == "everywhere", all_stamp=table.writers == "stamped")
-    replicated = native(load, regions)
+    """Return the advice for a table: of what its requirements leave, the cheapest.
+
+    A native table has Regions of its own. As a localized one it would be in all Regions of the deployment.
+    """
+    table, regions = deployment.as_localized(name), deployment.regions
+    layout = Layout(regions=len(regions), stubs=table.directory == "everywhere", all_stamp=table.writers == "stamped")
+    own = deployment.native[name].regions if name in deployment.native else regions
+    replicated = native(load, len(own))
     bills = {
         Choice.NATIVE_EVENTUAL: replicated,
         Choice.NATIVE_STRONG: replicated,
         Choice.LOCALIZED: localized(load, layout),
     }
-    found = reasons(deployment, table, needs)
+    found = reasons(own, table, needs)
     choice = min(possible(found), key=lambda one: bills[one].usd_per_month, default=None)
     return Advice(name, choice, found, bills, load)
 

@@ -5,12 +5,11 @@ The facts are AWS's own; each rule that rests on one says where it is written do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from domicile.core.partitions import partition_of
-from domicile.deployment import Deployment
 from domicile.native_table import STRONG_REGION_SETS, STRONG_REGIONS
 from domicile.table import Table
 
@@ -63,13 +62,13 @@ def localizes(table: Table) -> bool:
     return bool(table.sensitive) or table.directory == "origin"
 
 
-def reasons(deployment: Deployment, table: Table, needs: Needs) -> list[Reason]:
-    """Return what the rules find for a table."""
+def reasons(regions: Sequence[str], table: Table, needs: Needs) -> list[Reason]:
+    """Return what the rules find for a table that is wanted in these Regions."""
     return [
         *_residency(table, needs),
-        *_partitions(deployment),
+        *_partitions(regions),
         *_consistency(needs),
-        *(_regions(deployment) if needs.strong_reads else ()),
+        *(_regions(regions) if needs.strong_reads else ()),
         *_expiry(table),
         *_transactions(needs),
         Reason(
@@ -101,8 +100,8 @@ def _residency(table: Table, needs: Needs) -> Iterator[Reason]:
     yield Reason("residency", text, _NATIVE, GLOBAL_TABLES)
 
 
-def _partitions(deployment: Deployment) -> Iterator[Reason]:
-    partitions = sorted(set(map(partition_of, deployment.regions)))
+def _partitions(regions: Sequence[str]) -> Iterator[Reason]:
+    partitions = sorted(set(map(partition_of, regions)))
     if len(partitions) > 1:
         text = f"its Regions are in {' and '.join(partitions)}; a Global Table's replicas are in one partition"
         yield Reason("partitions", text, _NATIVE, GLOBAL_TABLES)
@@ -117,8 +116,8 @@ def _consistency(needs: Needs) -> Iterator[Reason]:
         yield Reason("consistency", text, (Choice.NATIVE_STRONG,), GLOBAL_TABLES)
 
 
-def _regions(deployment: Deployment) -> Iterator[Reason]:
-    count, given = len(deployment.regions), set(deployment.regions)
+def _regions(regions: Sequence[str]) -> Iterator[Reason]:
+    count, given = len(regions), set(regions)
     if count > STRONG_REGIONS or not any(given <= set(region_set) for region_set in STRONG_REGION_SETS):
         sets = "; ".join(", ".join(region_set) for region_set in STRONG_REGION_SETS)
         text = (

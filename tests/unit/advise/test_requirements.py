@@ -50,7 +50,7 @@ def test_each_requirement_leaves_what_can_give_it(
     regions: list[str], table: dict[str, Any], needs: dict[str, Any], left: set[Choice], excluding: set[str]
 ) -> None:
     file = deployment(regions, **table)
-    found = reasons(file, file.localized["orders"], Needs(**needs))
+    found = reasons(regions, file.localized["orders"], Needs(**needs))
     assert set(possible(found)) == left
     assert {reason.rule for reason in found if reason.excludes} == excluding
     assert all(reason.source for reason in found if reason.excludes)
@@ -68,3 +68,19 @@ def test_where_nothing_is_left_there_is_no_choice() -> None:
     assert advice.choice is None
     assert advice.excluded[STRONG] == ["residency"]
     assert advice.excluded[LOCALIZED] == ["consistency"]
+
+
+def test_a_native_table_is_judged_and_counted_over_its_own_regions() -> None:
+    document = deployment([*MIXED, "cn-north-1"]).model_dump(exclude_none=True)
+    document["tables"]["prices"] = {
+        "replication": "native",
+        "hash_key": {"name": "pk", "type": "S"},
+        "primary": "us-east-1",
+        "regions": ["us-east-1", "eu-west-1"],
+    }
+    file = Deployment.model_validate(document)
+    prices, orders = (advise(file, table, Needs(), load()) for table in ("prices", "orders"))
+    assert (prices.choice, orders.choice) == (EVENTUAL, LOCALIZED), "only the Regions of orders are in two partitions"
+    written = [advice.bills[EVENTUAL].lines[0].per_write for advice in (prices, orders)]
+    assert written == [2, 4]
+    assert prices.bills[LOCALIZED] == orders.bills[LOCALIZED], "a localized table is in all Regions"
