@@ -39,11 +39,14 @@ _ITEM_BYTES_MAX = 400 * 1024
 
 @pytest.fixture
 def documents(regions: Regions) -> Iterator[dict[str, PolicyDocument]]:
-    """Each Region's policy document, which is Terraform's again afterwards."""
+    """Each Region's policy document, which is Terraform's again afterwards, also for functions that knew another."""
     documents = {region: PolicyDocument(regions, region) for region in regions.all}
     yield documents
     for document in documents.values():
         document.restore()
+    with soon_redelivered(regions):
+        crash_functions()
+        await_quiet(regions)
 
 
 def is_quarantined(regions: Regions, what: dict[tuple[str, str, str], int]) -> None:

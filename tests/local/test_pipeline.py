@@ -38,7 +38,7 @@ def is_moved_to(home: str, images: dict[str, Image]) -> bool:
 
 def test_the_demo_scenario_holds_step_by_step(local_aws: LocalAws, regions: Regions) -> None:
     deployment = Deployment.load(find_root(Path(__file__).parent) / "domicile.yaml")
-    assert play(Stage(local_aws, deployment), Console(quiet=True))
+    assert play(Stage(local_aws, deployment), Console(soft_wrap=True))
     assert len(regions.quarantined(MUMBAI)) == 1
 
 
