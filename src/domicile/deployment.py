@@ -230,13 +230,18 @@ class Deployment(Model):
         return deployment
 
     def policy_document(self) -> dict[str, Any]:
-        """Return the document that AppConfig carries to the functions, the same in every Region."""
+        """Return the document that AppConfig carries to functions and clients, the same in every Region."""
         names = Names(self.name, region="", account="")
+        native = {
+            names.table(name): {"regions": table.regions, "consistency": table.consistency}
+            for name, table in self.native.items()
+        }
         return {
             "format": policy.FORMAT,
             "regions": sorted(self.regions),
             "authorities": self.authorities,
             **({"bridges": [bridge.model_dump(include=_CROSSING) for bridge in self.bridges]} if self.bridges else {}),
+            **({"native": native} if native else {}),
             "tables": {
                 names.table(name): {
                     "ledger": names.ledger(name),

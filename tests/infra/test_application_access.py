@@ -61,6 +61,19 @@ def test_the_tables_of_every_region_their_indexes_their_keys_and_the_policy_are_
     assert condition is None
 
 
+def test_native_tables_are_among_them_wherever_they_are(natively: Path) -> None:
+    policy = Stack.read(natively, "harbour-us-east-2").named("aws_iam_policy", "harbour-application-us-east-2")
+    granted = {statement["Sid"]: _grants(statement) for statement in json.loads(policy["policy"])["Statement"]}
+    regions = {"us-east-1", "eu-west-1", "ap-south-1", "us-east-2", "us-west-2"}
+    tables = [f"arn:aws:dynamodb:*:1234:table/harbour-{table}" for table in ("visits", "ships", "buoys", "berths")]
+    actions, resources, condition = granted["UseTables"]
+    assert (actions, resources) == ({f"dynamodb:{action}" for action in {*_ITEMS, "ConditionCheckItem"}}, tables)
+    assert condition == granted["SearchIndexes"][2]
+    assert set(condition["StringEquals"]["aws:RequestedRegion"]) == regions
+    assert granted["SearchIndexes"][1] == [f"{tables[1]}/index/*", f"{tables[3]}/index/*"]
+    assert {arn.split(":")[3] for arn in granted["UseKeys"][1]} == regions
+
+
 def test_every_call_that_the_client_can_make_is_allowed_and_no_other(statements: Mapping[str, Any]) -> None:
     operations = {_snake(name): name for name in Loader().load_service_model("dynamodb", "service-2")["operations"]}
     source = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("src/domicile/client/*.py"))
@@ -89,7 +102,7 @@ def test_a_policy_that_iam_would_refuse_is_the_users_error(deployment: Deploymen
         synthesize_stand_ins(deployment.model_copy(update={"tables": tables}), tmp_path)
 
 
-def _grants(statement: Mapping[str, Any]) -> tuple[set[str], list[str], object]:
+def _grants(statement: Mapping[str, Any]) -> tuple[set[str], list[str], Any]:
     assert statement["Effect"] == "Allow"
     assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
     return set(statement["Action"]), statement["Resource"], statement.get("Condition")

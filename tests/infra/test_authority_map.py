@@ -37,7 +37,9 @@ def test_the_schema_is_one_that_appconfig_can_read() -> None:
     assert len(SCHEMA.read_bytes()) < 32 * 1024
 
 
-@pytest.mark.parametrize("file", ["domicile.yaml", "tests/infra/golden/deployment.yaml"])
+@pytest.mark.parametrize(
+    "file", ["domicile.yaml", "tests/infra/golden/deployment.yaml", "tests/infra/golden/native.yaml"]
+)
 def test_a_deployments_document_is_accepted_by_the_schema_and_by_the_functions(file: str) -> None:
     document = Deployment.load(ROOT / file).policy_document()
     _VALIDATOR.validate(document)
@@ -82,6 +84,11 @@ _WRONG = [
     (_SENSITIVE, {"strategy": "generalize", "bucket": 1.5}),
     (_SENSITIVE, {"strategy": "generalize", "bucket": True}),
     (_SENSITIVE, {"strategy": "generalize", "to": "year", "bucket": 10}),
+    ("native", []),
+    ("native", {"harbour-ships": {"consistency": "eventual"}}),
+    ("native", {"harbour-ships": {"regions": [], "consistency": "eventual"}}),
+    ("native", {"harbour-ships": {"regions": ["us-east-1"], "consistency": "weak"}}),
+    ("native", {"harbour-ships": {"regions": ["us-east-1"], "consistency": "strong", "hash_key": "imo"}}),
 ]
 
 

@@ -83,6 +83,16 @@ def test_a_table_is_localized_unless_it_says_otherwise_and_the_functions_see_no_
     assert load(tmp_path, said) == deployment
 
 
+def test_clients_learn_of_a_native_table_from_the_policy(tmp_path: Path) -> None:
+    policy = Policy.parse(load(tmp_path, GOOD).policy_document())
+    (table,) = policy.native.values()
+    assert (table.name, table.regions, table.strong) == (
+        "shopease-catalogue",
+        ("us-east-1", "us-east-2", "eu-west-1"),
+        False,
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "at", "problem"),
     [

@@ -1,13 +1,13 @@
 """The policy: where each authority lives and what of each table is sensitive, as AppConfig carries it.
 
 ``Deployment.policy_document`` writes the document, a JSON Schema validates it in AppConfig, and this module reads it in
-the functions. It fails closed: a document that is wrong anywhere is refused whole.
+the functions and in the applications' clients. It fails closed: a document that is wrong anywhere is refused whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from domicile.core.control import Value
@@ -56,6 +56,18 @@ class TablePolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NativePolicy:
+    """What a client knows of a table that DynamoDB replicates: the Regions that have it, and whether as one.
+
+    ``strong``: a consistent read sees the last write of any Region.
+    """
+
+    name: str
+    regions: tuple[str, ...]
+    strong: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bridge:
     """What crosses between two gateway Regions' partitions besides moves towards their home, deletes and receipts."""
 
@@ -66,12 +78,13 @@ class Bridge:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One version of the whole policy."""
+    """One version of the whole policy; ``native`` is for clients, and no concern of the replication's."""
 
     regions: tuple[str, ...]
     authorities: Mapping[str, str]
     tables: Mapping[str, TablePolicy]
     bridges: tuple[Bridge, ...] = ()
+    native: Mapping[str, NativePolicy] = field(default_factory=dict)
 
     def table(self, name: str) -> TablePolicy:
         """Return a table's policy; :class:`UnknownTableError` where this policy is older than the table."""
@@ -119,7 +132,7 @@ class Policy:
     @classmethod
     def parse(cls, document: Any) -> Policy:
         """Read the document, or raise :class:`PolicyInvalidError` that names the key at fault."""
-        root = _mapping(document, "policy", {"format", "regions", "authorities", "tables", "bridges"})
+        root = _mapping(document, "policy", {"format", "regions", "authorities", "tables", "bridges", "native"})
         if root.get("format") != FORMAT:
             raise PolicyInvalidError(f"policy.format: must be {FORMAT}")
         regions = root.get("regions")
@@ -135,6 +148,10 @@ class Policy:
             authorities=dict(authorities),
             tables={name: _table(name, value) for name, value in tables.items()},
             bridges=_bridges(root.get("bridges", []), regions),
+            native={
+                name: _native(name, value, regions)
+                for name, value in _mapping(root.get("native", {}), "policy.native").items()
+            },
         )
 
 
@@ -170,6 +187,17 @@ def _bridge(value: Any, path: str, regions: Sequence[str]) -> Bridge:
     if not isinstance(stubs, list) or not all(isinstance(authority, str) for authority in stubs):
         raise PolicyInvalidError(f"{path}.stubs: must be a list of authorities")
     return Bridge(between=(between[0], between[1]), global_items=bridge["global_items"], stubs=frozenset(stubs))
+
+
+def _native(name: str, value: Any, regions: Sequence[str]) -> NativePolicy:
+    path = f"policy.native.{name}"
+    table = _mapping(value, path, {"regions", "consistency"})
+    of = table.get("regions")
+    if not isinstance(of, list) or not of or not all(region in regions for region in of):
+        raise PolicyInvalidError(f"{path}.regions: must be some of policy.regions")
+    if table.get("consistency") not in ("eventual", "strong"):
+        raise PolicyInvalidError(f"{path}.consistency: must be eventual or strong")
+    return NativePolicy(name=name, regions=tuple(of), strong=table["consistency"] == "strong")
 
 
 _TABLE_KEYS = {

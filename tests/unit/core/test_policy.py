@@ -126,6 +126,11 @@ def changed(*path: str, to: Any) -> Callable[[dict[str, Any]], None]:
         (changed("tables", "shop-orders", "sensitive", to=None), "policy.tables.shop-orders.sensitive"),
         (changed("tables", "shop-orders", "directory", to="nowhere"), "policy.tables.shop-orders.directory"),
         (changed("tables", "shop-orders", "writers", to="some"), "policy.tables.shop-orders.writers"),
+        (changed("native", to=[]), "policy.native"),
+        (changed("native", to={"shop-news": {}}), "policy.native.shop-news.regions"),
+        (changed("native", to={"shop-news": {"regions": ["mars"]}}), "policy.native.shop-news.regions"),
+        (changed("native", to={"shop-news": {"regions": ["eu-west-1"]}}), "policy.native.shop-news.consistency"),
+        (changed("native", to={"shop-news": {"hash_key": "pk"}}), "policy.native.shop-news: unknown keys"),
     ],
 )
 def test_a_document_that_is_wrong_anywhere_is_refused_and_the_key_named(
