@@ -16,6 +16,7 @@ from domicile.cli import (
     dlq,
     load,
     local,
+    native,
     project,
     quarantine,
     review,
@@ -67,6 +68,7 @@ app.add_typer(local.app, name="local")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(bridge.app, name="bridge")
+app.add_typer(native.app, name="native")
 
 
 def main() -> None:
