@@ -78,10 +78,10 @@ class AsyncPaginator(Protocol):
 class AsyncClient:
     """The tables of one deployment, as an application in ``region`` uses them, for the tasks of one event loop.
 
-    ``name`` is the deployment's. ``failover`` names the Regions that serve global items where ``region`` does not
-    answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session`` is aiobotocore's, and
-    ``config`` botocore's ``Config`` or aiobotocore's ``AioConfig``; ``on_event`` hears of redirects, failovers and the
-    like, and must not block.
+    ``name`` is the deployment's. ``failover`` names the Regions that serve global items and native tables where
+    ``region`` does not answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session`` is
+    aiobotocore's, and ``config`` botocore's ``Config`` or aiobotocore's ``AioConfig``; ``on_event`` hears of redirects,
+    failovers and the like, and must not block.
 
     ``beyond`` is a session with credentials of the other partition, where the deployment has Regions in two. Without it
     no Region there is called, and none may be in ``failover`` (``ValueError``).

@@ -56,9 +56,9 @@ _TOGETHER_MAX = 8
 class Client:
     """The tables of one deployment, as an application in ``region`` uses them. Thread-safe.
 
-    ``name`` is the deployment's. ``failover`` names the Regions that serve global items where ``region`` does not
-    answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session`` and ``config`` are
-    boto3's; ``on_event`` hears of redirects, failovers and the like.
+    ``name`` is the deployment's. ``failover`` names the Regions that serve global items and native tables where
+    ``region`` does not answer, the next one first. ``policy`` is read from AppConfig unless it is given. ``session``
+    and ``config`` are boto3's; ``on_event`` hears of redirects, failovers and the like.
 
     ``beyond`` is a session with credentials of the other partition, where the deployment has Regions in two. Without it
     no Region there is called, and none may be in ``failover`` (``ValueError``).

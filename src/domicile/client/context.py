@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from domicile.client.session import Seen, Session
 from domicile.client.steps import Steps
 from domicile.core.control import Control, Value
 from domicile.core.errors import RecordInvalidError
-from domicile.core.policy import Policy, TablePolicy
+from domicile.core.policy import NativePolicy, Policy, TablePolicy
 
 _ELSEWHERE_MAX = 1024
+_WITHOUT_HOME = '; without, read stubs (resolve="stub"), and put and delete without a condition or values to return'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,18 @@ class Context:
     options: Options
     elsewhere: Session = field(default_factory=lambda: Session(None, _ELSEWHERE_MAX))
 
-    def table(self, name: str) -> TablePolicy:
+    def table(self, name: str) -> TablePolicy | NativePolicy:
         """Return the policy of a table by its name in the deployment file."""
-        return self.policy().table(self.physical_name(name))
+        policy, physical_name = self.policy(), self.physical_name(name)
+        return policy.native.get(physical_name) or policy.table(physical_name)
+
+    def regions_of(self, tables: Sequence[NativePolicy]) -> tuple[str, ...]:
+        """Return which Regions serve all of these native tables, the nearest first.
+
+        Where none of the client's own Regions has them, any that has them does.
+        """
+        shared = [region for region in tables[0].regions if all(region in table.regions for table in tables)]
+        return tuple(region for region in self.regions if region in shared) or tuple(shared)
 
     def home_call(
         self, home: str, operation: str, parameters: Callable[[str], dict[str, Any]], table: str | None
@@ -48,7 +58,8 @@ class Context:
         try:
             return (yield from self.reach.call((home,), operation, parameters, table))
         except RegionsUnavailable as error:
-            raise HomeRegionUnavailable(error.regions, str(error)) from error
+            instead = "" if self.reach.covers(home) else _WITHOUT_HOME
+            raise HomeRegionUnavailable(error.regions, f"{error}{instead}") from error
 
     def regions_to_hold(self, home: str) -> tuple[str, ...]:
         """Return the Regions where a whole write may wait for its home, none where the caller chose to fail.

@@ -46,11 +46,16 @@ _LEGACY = {
 }
 
 
-def refuse_unsafe(parameters: Mapping[str, Any], table: TablePolicy) -> None:
-    """Raise :class:`UnsafeOperation` for what cannot be merged, or would touch the control attribute."""
+def refuse_legacy(parameters: Mapping[str, Any]) -> None:
+    """Raise :class:`UnsafeOperation` for a parameter that expressions have replaced: it takes no version condition."""
     for name in parameters:
         if instead := _LEGACY.get(name):
-            raise UnsafeOperation(f"{name} is a legacy parameter, which takes no version condition: use {instead}")
+            raise UnsafeOperation(f"{name} is a legacy parameter, which is not taken: use {instead}")
+
+
+def refuse_unsafe(parameters: Mapping[str, Any], table: TablePolicy) -> None:
+    """Raise :class:`UnsafeOperation` for what cannot be merged, or would touch the control attribute."""
+    refuse_legacy(parameters)
     names = parameters.get("ExpressionAttributeNames") or {}
     placeholders = [*names, *(parameters.get("ExpressionAttributeValues") or {})]
     if any(placeholder.startswith(("#dom_", ":dom_")) for placeholder in placeholders):

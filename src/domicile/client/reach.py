@@ -86,8 +86,8 @@ class Reach:
 
 def _beyond(region: str) -> str:
     return (
-        f"{region} lies in {partition_of(region)}, of which this client has no credentials: give it beyond=, a session "
-        'that has; without, read stubs (resolve="stub"), and put and delete without a condition or values to return'
+        f"{region} lies in {partition_of(region)}, of which this client has no credentials: "
+        "give it beyond=, a session that has"
     )
 
 

@@ -22,10 +22,11 @@ from domicile.client.session import Seen
 from domicile.client.steps import Pause, Steps
 from domicile.client.writes import Operation, Write, given_authority
 from domicile.core.control import Control, Image, without
-from domicile.core.policy import TablePolicy
+from domicile.core.policy import NativePolicy, TablePolicy
 from domicile.core.version import Version
 
 _SPLIT = "DynamoDB's transactions end at the Region; write them in a transaction for each"
+_STRONG = "DynamoDB does no transactions on a table of strong consistency across Regions; write its items one by one"
 _OPERATIONS: Mapping[str, Operation] = {
     "Put": "put_item",
     "Update": "update_item",
@@ -38,14 +39,21 @@ _OPERATIONS: Mapping[str, Operation] = {
 class _Member:
     """One action of a transaction.
 
-    ``seen``: what another Region is known to have. ``base``: the version of another write that came first.
+    ``seen``: what another Region is known to have. ``base``: the version of another write that came first. An item of a
+    native table has no versions.
     """
 
     kind: str
-    table: TablePolicy
+    table: TablePolicy | NativePolicy
     write: Write
-    seen: Seen | None
+    seen: Seen | None = None
     base: Version | None = None
+
+    def sent(self, version: Version, least: Version | None) -> Parameters:
+        """Return the action's parameters."""
+        if isinstance(self.table, NativePolicy):
+            return self.write.parameters
+        return self.write.stamped(self.table, version, least)
 
 
 @dataclass(frozen=True)
@@ -65,12 +73,16 @@ class TransactionWriter:
 
     def write(self, parameters: Parameters, placement: Placement) -> Steps[Parameters]:
         """Do all of ``TransactItems`` where their items live, or none; tables go by their deployment file's names."""
-        if "ClientRequestToken" in parameters:
-            raise UnsafeOperation("ClientRequestToken: each call is stamped anew and repeats no other; leave it out")
         members = [
             self._member(kind, request) for item in parameters["TransactItems"] for kind, request in item.items()
         ]
-        given = [self._context.home_of(given_authority(member.table, member.write), member.table) for member in members]
+        given = [
+            self._context.home_of(given_authority(member.table, member.write), member.table)
+            for member in members
+            if isinstance(member.table, TablePolicy)
+        ]
+        if given and "ClientRequestToken" in parameters:
+            raise UnsafeOperation("ClientRequestToken: each call is stamped anew and repeats no other; leave it out")
         homes = {home for home in given if home is not None}
         home = _only(homes) if placement == "home" and homes else None
         return _Attempts(self._context, parameters, members).run(home)
@@ -82,8 +94,12 @@ class TransactionWriter:
             if not request.get(name):
                 raise ParamValidationError(report=f'Missing required parameter in TransactItems: "{name}"')
         table = self._context.table(request["TableName"])
-        refuse_unsafe(request, table)
         write = Write(operation=_OPERATIONS[kind], parameters={**request, "TableName": table.name})
+        if isinstance(table, NativePolicy):
+            if table.strong:
+                raise UnsafeOperation(f"{request['TableName']}: {_STRONG}")
+            return _Member(kind, table, write)
+        refuse_unsafe(request, table)
         seen = self._context.last_seen(table, write.key_of(table), None) if write.needs_item else None
         return _Member(kind, table, write, None if seen is None or seen.deleted else seen)
 
@@ -99,6 +115,8 @@ class _Attempts:
         self._region = ""
         self._left: set[str] = set()
         self._pause_s = context.options.pause_s
+        self._native = [member.table for member in members if isinstance(member.table, NativePolicy)]
+        self._regions = context.regions_of(self._native) if self._native else context.regions
 
     def run(self, home: str | None) -> Steps[Parameters]:
         """Send to ``home``, or where there is none to the nearest Region, until it is done or refused."""
@@ -121,16 +139,20 @@ class _Attempts:
         raise WriteContention("other changes of the items came first every time")
 
     def _send(self, home: str | None) -> Steps[Reply]:
-        call, regions = self._context.reach.call, self._context.regions
+        if not self._regions:
+            raise UnsafeOperation(f"no Region has all of the native tables: {_SPLIT}")
+        for table in self._native:
+            if home is not None and home not in table.regions:
+                raise UnsafeOperation(f"{table.name} is not in {home}, where other items live: {_SPLIT}")
         if home is None:
-            return (yield from call(regions, "transact_write_items", self._stamp, None))
+            return (yield from self._context.reach.call(self._regions, "transact_write_items", self._stamp, None))
         return (yield from self._context.home_call(home, "transact_write_items", self._stamp, None))
 
     def _stamp(self, region: str) -> Parameters:
         self._region = region
         self._sent = [self._context.clock.stamp(region, member.base) for member in self._members]
         stamped = [
-            {member.kind: member.write.stamped(member.table, version, self._least(member, region))}
+            {member.kind: member.sent(version, self._least(member, region))}
             for member, version in zip(self._members, self._sent, strict=True)
         ]
         return {**self._parameters, "TransactItems": stamped}
@@ -140,8 +162,9 @@ class _Attempts:
         found = []
         for number, reason in enumerate(reasons):
             if reason.get("Code") == "ConditionalCheckFailed":
-                item = reason.get("Item") or None
-                found.append(_Refusal(number, item, self._context.met(self._members[number].table, item)))
+                item, table = reason.get("Item") or None, self._members[number].table
+                control = self._context.met(table, item) if isinstance(table, TablePolicy) else None
+                found.append(_Refusal(number, item, control))
         return found
 
     def _least(self, member: _Member, region: str) -> Version | None:
@@ -161,6 +184,8 @@ class _Attempts:
         for refusal in refusals:
             member = self._members[refusal.member]
             absent = refusal.item is None
+            if not isinstance(member.table, TablePolicy):
+                continue
             if member.write.stub is not None and member.write.create != absent:
                 write = member.write.at_home(member.table, absent=absent)
                 self._members[refusal.member] = replace(member, write=write)
@@ -169,7 +194,7 @@ class _Attempts:
 
     def _remember(self) -> None:
         for member, version in zip(self._members, self._sent, strict=True):
-            if member.write.operation != "condition_check":
+            if isinstance(member.table, TablePolicy) and member.write.operation != "condition_check":
                 deleted = member.write.operation == "delete_item"
                 seen = Seen(version, self._region, deleted)
                 self._context.wrote(member.table, member.write.key_of(member.table), seen)
@@ -216,6 +241,8 @@ def _as_asked(error: ClientError, members: Sequence[_Member]) -> ClientError:
 
 
 def _reason(reason: Mapping[str, Any], member: _Member) -> dict[str, Any]:
+    if isinstance(member.table, NativePolicy):
+        return dict(reason)
     asked = member.write.parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
     return {
         name: without(value, member.table.control_attribute) if name == "Item" else value

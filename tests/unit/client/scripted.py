@@ -68,9 +68,9 @@ class Scripted:
         )
         self.batches = BatchSteps(self.context)
 
-    def table(self, session: Session | None = None) -> TableSteps:
-        """Return the one table."""
-        return TableSteps(self.context, "orders", session)
+    def table(self, session: Session | None = None, name: str = "orders") -> TableSteps:
+        """Return a table, the policy's localized one unless it is named."""
+        return TableSteps(self.context, name, session)
 
     @property
     def kinds(self) -> list[Kind]:
