@@ -12,6 +12,12 @@ policy "encryption" {
   description       = "Tables, queues, logs, streams and secrets are under the Region's key."
 }
 
+policy "keys_in_use" {
+  query             = "data.terraform.policies.keys_in_use.deny"
+  enforcement_level = "mandatory"
+  description       = "Keys stay while tables need them, and replicas are not replaced."
+}
+
 policy "known_policies" {
   query             = "data.terraform.policies.known_policies.deny"
   enforcement_level = "mandatory"

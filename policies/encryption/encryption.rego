@@ -1,5 +1,5 @@
 # Avoid: a table, a queue, a log group, a stream or a secret under a key that AWS owns or manages, or of another Region.
-# Prefer: the stack's own KMS key.
+# Prefer: the stack's own KMS key. A native table, which holds no localized item, may have a key of AWS's.
 # Rationale: who may read the data is then said by one policy of the Region, and every use of the key is in CloudTrail.
 package terraform.policies.encryption
 
@@ -20,6 +20,7 @@ deny contains message if {
 	some type, argument in keys
 	some resource in plan.of_type({type})
 	not encrypted(resource, argument)
+	not left_to_aws(resource, argument)
 	message := sprintf("%s: is not encrypted with the key of this Region", [resource.address])
 }
 
@@ -37,6 +38,12 @@ encrypted(resource, argument) if {
 encrypted(resource, argument) if {
 	not named(resource.change.after[argument])
 	plan.made_here(resource, argument, "aws_kms_key")
+}
+
+left_to_aws(table, argument) if {
+	plan.of_native_table(table)
+	not named(table.change.after[argument])
+	count(plan.references(table, argument)) == 0
 }
 
 named(key) := key if is_string(key)

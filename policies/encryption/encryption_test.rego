@@ -24,3 +24,46 @@ test_denies_a_queue_under_another_regions_key if {
 		[],
 	)
 }
+
+test_accepts_a_native_table_under_aws_own_key if {
+	count(encryption.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-prices", "server_side_encryption": [{"enabled": false}]},
+		)],
+		[],
+	)
+}
+
+test_accepts_a_native_tables_replica_without_a_key_of_its_own if {
+	count(encryption.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table_replica.r",
+			{"global_table_arn": "arn:aws:dynamodb:us-east-1:111122223333:table/shop-prices"},
+		)],
+		[],
+	)
+}
+
+test_denies_a_native_table_under_another_regions_key if {
+	count(encryption.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table_replica.r",
+			{
+				"global_table_arn": "arn:aws:dynamodb:us-east-1:111122223333:table/shop-prices",
+				"kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k",
+			},
+		)],
+		[],
+	)
+}
+
+test_denies_a_localized_table_under_aws_own_key if {
+	count(encryption.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-customers", "server_side_encryption": [{"enabled": false}]},
+		)],
+		[],
+	)
+}

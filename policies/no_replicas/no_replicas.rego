@@ -15,7 +15,7 @@ deny contains message if {
 
 deny contains message if {
 	some replica in plan.of_type({"aws_dynamodb_table_replica"})
-	not native(replicated(replica))
+	not native(plan.table_of(replica))
 	message := sprintf("%s: is the replica of a localized table, or the plan does not tell of which", [replica.address])
 }
 
@@ -30,14 +30,4 @@ native(name) if {
 	count(plan.documents) > 0
 	not name in plan.localized
 	not name in plan.ledgers
-}
-
-replicated(replica) := split(replica.change.after.global_table_arn, ":table/")[1] if {
-	is_string(replica.change.after.global_table_arn)
-}
-
-replicated(replica) := table.change.after.name if {
-	not is_string(object.get(replica.change.after, "global_table_arn", null))
-	some table in plan.of_type({"aws_dynamodb_table"})
-	table.address in plan.references(replica, "global_table_arn")
 }

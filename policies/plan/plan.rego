@@ -29,6 +29,9 @@ regions := {region} | {other | some document in documents; some other in documen
 
 localized := {name | some document in documents; some name in object.keys(document.tables)}
 
+# The tables that DynamoDB replicates: no localized item is in them.
+native := {name | some document in documents; some name in object.keys(object.get(document, "native", {}))}
+
 ledgers := {table.ledger | some document in documents; some table in document.tables}
 
 # The managed resources of some types that there are after the apply.
@@ -38,6 +41,26 @@ of_type(types) := [resource |
 	resource.type in types
 	is_object(resource.change.after)
 ]
+
+# The name of a table, and of the table that a replica is of.
+table_of(table) := table.change.after.name if table.type == "aws_dynamodb_table"
+
+table_of(replica) := split(replica.change.after.global_table_arn, ":table/")[1] if {
+	is_string(replica.change.after.global_table_arn)
+}
+
+table_of(replica) := table.change.after.name if {
+	replica.type == "aws_dynamodb_table_replica"
+	not is_string(object.get(replica.change.after, "global_table_arn", null))
+	some table in of_type({"aws_dynamodb_table"})
+	table.address in references(replica, "global_table_arn")
+}
+
+# Whether a resource is a native table, or the replica of one.
+of_native_table(resource) if {
+	name := table_of(resource)
+	name in native
+}
 
 # Whether an ARN names something of this account in a Region of the deployment.
 inside(arn) if {

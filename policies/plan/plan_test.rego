@@ -22,6 +22,7 @@ of(resources, references) := {
 document := resource("aws_appconfig_hosted_configuration_version.v", {"content": json.marshal({
 	"regions": ["eu-west-1", "us-east-1"],
 	"tables": {"shop-customers": {"ledger": "shop-customers-ledger"}},
+	"native": {"shop-prices": {"regions": ["eu-west-1", "us-east-1"], "consistency": "eventual"}},
 })})
 
 # A resource with what is known of it, and one of which an argument is unknown.

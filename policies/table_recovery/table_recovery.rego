@@ -1,5 +1,5 @@
 # Avoid: a table without point-in-time recovery, or one that can be deleted by a plan.
-# Prefer: both on, for tables and ledgers.
+# Prefer: both on, for localized tables, ledgers and whatever the deployment file does not call native.
 # Rationale: a lost table can't be had back from the other Regions, which hold stubs of it; a lost ledger lets deleted
 # items return.
 package terraform.policies.table_recovery
@@ -7,7 +7,10 @@ package terraform.policies.table_recovery
 import data.terraform.plan
 import rego.v1
 
-tables := plan.of_type({"aws_dynamodb_table", "aws_dynamodb_table_replica"})
+tables := [table |
+	some table in plan.of_type({"aws_dynamodb_table", "aws_dynamodb_table_replica"})
+	not plan.of_native_table(table)
+]
 
 deny contains message if {
 	some table in tables

@@ -23,3 +23,17 @@ test_denies_a_table_with_neither if {
 		[],
 	)
 }
+
+test_accepts_a_native_table_with_neither if {
+	count(table_recovery.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource("aws_dynamodb_table.t", {"name": "shop-prices", "deletion_protection_enabled": false})],
+		[],
+	)
+}
+
+test_denies_a_table_that_is_in_no_document if {
+	count(table_recovery.deny) == 2 with input.plan as plan_test.of(
+		[plan_test.resource("aws_dynamodb_table.t", {"name": "shop-invoices", "deletion_protection_enabled": false})],
+		[],
+	)
+}

@@ -27,6 +27,18 @@ def _replica_of(plan: Changed, reference: str) -> None:
     plan.hide("aws_dynamodb_table_replica", "added", "global_table_arn", reference)
 
 
+def _deleted_key(plan: Changed) -> None:
+    key, table = plan.change("aws_kms_key")["change"], plan.change("aws_dynamodb_table", "customers_table")["change"]
+    arn = f"arn:aws:kms:ap-southeast-1:{_ACCOUNT}:key/k"
+    key.update(actions=["delete"], before={"arn": arn}, after=None)
+    table.update(before={"server_side_encryption": [{"enabled": True, "kms_key_arn": arn}]})
+
+
+def _replaced_replica(plan: Changed) -> None:
+    plan.add("aws_dynamodb_table_replica")
+    plan.change("aws_dynamodb_table_replica", "added")["change"]["actions"] = ["delete", "create"]
+
+
 def _add(type_: str) -> Callable[[Changed], None]:
     return lambda plan: plan.add(type_)
 
@@ -157,6 +169,20 @@ RESOURCE_MUTATIONS = [
         "a secret",
         "is not encrypted with the key of this Region",
         _unencrypted("aws_secretsmanager_secret", ""),
+    ),
+    Mutation("keys_in_use", "a deleted key", "the key is deleted, and aws_dynamodb_table.", _deleted_key),
+    Mutation("keys_in_use", "a replica that is made anew", "the replica is replaced", _replaced_replica),
+    Mutation(
+        "keys_in_use",
+        "a disabled key",
+        "the key is disabled",
+        lambda plan: plan.set("aws_kms_key", "", is_enabled=False),
+    ),
+    Mutation(
+        "keys_in_use",
+        "a key that the account may not manage",
+        "the key's policy does not leave its use to the account",
+        lambda plan: plan.statement("aws_kms_key", "", "AdministerThroughIam", Action=["kms:Describe*"]),
     ),
     Mutation(
         "table_recovery",

@@ -12,7 +12,7 @@ from regopy import Interpreter
 from domicile.deployment import Deployment
 from infra.artifacts import ROOT
 from policies.check import FOLDER, Policy, ask, evaluate, load, policies
-from tests.infra.synthesized import synthesize_stand_ins
+from tests.infra.synthesized import NATIVE, synthesize_stand_ins
 from tests.policy.changed import Changed, Mutation
 from tests.policy.document_mutations import DOCUMENT_MUTATIONS
 from tests.policy.resource_mutations import RESOURCE_MUTATIONS
@@ -56,6 +56,11 @@ def test_the_stacks_of_the_bridge_pass(bridge: Path) -> None:
 
 def test_the_stacks_of_the_deployment_file_pass(tmp_path: Path) -> None:
     for stack in synthesize_stand_ins(Deployment.load(ROOT / "domicile.yaml"), tmp_path).iterdir():
+        assert messages(first_plan(stack)) == {}, stack.name
+
+
+def test_the_stacks_of_native_tables_pass_whatever_the_file_chose_for_them(tmp_path: Path) -> None:
+    for stack in synthesize_stand_ins(Deployment.load(NATIVE), tmp_path).iterdir():
         assert messages(first_plan(stack)) == {}, stack.name
 
 
