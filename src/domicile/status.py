@@ -16,7 +16,7 @@ from domicile.dead_letters import dead_letter_roles
 from domicile.deployment import Deployment
 from domicile.naming import Names
 
-_DOMICILE, _SQS, _KINESIS = "Domicile", "AWS/SQS", "AWS/Kinesis"
+_DOMICILE, _SQS, _KINESIS, _DYNAMODB = "Domicile", "AWS/SQS", "AWS/Kinesis", "AWS/DynamoDB"
 # Which function measures or counts it: Powertools gives every metric the dimension `service`.
 _FUNCTION_OF = {
     "ReplicationLatency": "replicator",
@@ -51,12 +51,14 @@ class Queue:
 class Numbers:
     """What one Region says: its queues by role, metrics over the window, and the latest minute of others.
 
-    A metric without a datapoint is missing. ``latest`` has the minute's beginning and its value.
+    A metric without a datapoint is missing. ``latest`` has the minute's beginning and its value. ``replicas`` has for
+    each native table the status of its replicas in other Regions.
     """
 
     queues: Mapping[str, Queue]
     over_window: Mapping[Metric, float]
     latest: Mapping[Metric, tuple[datetime, float]]
+    replicas: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,30 @@ class DirectionStatus:
 
 
 @dataclass(frozen=True)
+class NativeLag:
+    """How long DynamoDB took to replicate; it publishes no percentiles."""
+
+    average_ms: int
+    max_ms: int
+
+
+@dataclass(frozen=True)
+class NativePairStatus:
+    """A native table's replication from one Region to another.
+
+    ``replica`` is the other one's status as the origin says it: None where it has none, or nobody could say. DynamoDB
+    measures no lag of a strong table.
+    """
+
+    table: str
+    consistency: str
+    origin: str
+    destination: str
+    replica: str | None
+    lag: NativeLag | None
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole deployment: lags and counts are those of the last ``minutes`` before ``at``."""
 
@@ -134,6 +160,7 @@ class Status:
     minutes: int
     regions: list[RegionStatus]
     pairs: list[PairStatus]
+    native: list[NativePairStatus]
     bridges: list[DirectionStatus]
 
     @property
@@ -148,10 +175,20 @@ def queues_of(deployment: Deployment, region: str) -> tuple[str, ...]:
     return (*_backlogs_of(deployment, region), *dead_letter_roles(gateway=gateway), "quarantine")
 
 
+def native_tables(deployment: Deployment, region: str) -> list[str]:
+    """Return the native tables that have a replica in a Region."""
+    return [name for name, table in deployment.native.items() if region in table.regions]
+
+
 def metrics_over_window(deployment: Deployment, region: str) -> Iterator[Metric]:
     """Yield the metrics of a Region of which one value for the whole window is wanted."""
     for origin in _others(deployment, region):
         yield from _durations("ReplicationLatency", region, origin)
+    names = Names(deployment.name, region, account="")
+    for name in native_tables(deployment, region):
+        for receiver in deployment.native[name].regions:
+            if receiver != region:
+                yield from _native_latencies(names, name, receiver)
     if bridge := deployment.bridge_of(region):
         for origin in _behind(deployment, bridge.other_end(region)):
             yield from _durations("BridgeLag", region, origin)
@@ -184,6 +221,13 @@ def assemble(
             for destination in deployment.regions
             for origin in _others(deployment, destination)
         ],
+        native=[
+            _native_pair(deployment, name, (origin, destination), numbers[origin])
+            for name, table in deployment.native.items()
+            for origin in table.regions
+            for destination in table.regions
+            if origin != destination
+        ],
         bridges=[
             _direction(deployment, (sender, receiver), numbers[sender], numbers[receiver], since)
             for sender, receiver in directions
@@ -204,6 +248,20 @@ def _region(deployment: Deployment, region: str, found: Numbers | Unreachable, s
         dead_letters={role: found.queues[role].waiting for role in dead},
         quarantined=quarantine.waiting + quarantine.in_flight,
     )
+
+
+def _native_pair(
+    deployment: Deployment, name: str, ends: tuple[str, str], found: Numbers | Unreachable
+) -> NativePairStatus:
+    origin, destination = ends
+    status, lag = None, None
+    if isinstance(found, Numbers):
+        status = found.replicas.get(name, {}).get(destination)
+        names = Names(deployment.name, origin, account="")
+        values = [found.over_window.get(metric) for metric in _native_latencies(names, name, destination)]
+        measured = [round(value) for value in values if value is not None]
+        lag = NativeLag(*measured) if len(measured) == len(values) else None
+    return NativePairStatus(name, deployment.native[name].consistency, origin, destination, status, lag)
 
 
 def _direction(
@@ -250,6 +308,12 @@ def _behind(deployment: Deployment, gateway: str) -> list[str]:
 def _durations(name: str, region: str, origin: str) -> list[Metric]:
     dimensions = (("region", region), ("origin", origin), ("service", _FUNCTION_OF[name]))
     return [Metric(_DOMICILE, name, dimensions, statistic) for statistic in _PERCENTILES]
+
+
+def _native_latencies(names: Names, table: str, receiver: str) -> list[Metric]:
+    """Return what DynamoDB measures in the Region that sends: it publishes no percentiles."""
+    dimensions = (("TableName", names.table(table)), ("ReceivingRegion", receiver))
+    return [Metric(_DYNAMODB, "ReplicationLatency", dimensions, statistic) for statistic in ("Average", "Maximum")]
 
 
 def _count(name: str, region: str) -> Metric:

@@ -1,4 +1,7 @@
-"""Reads the numbers of :mod:`domicile.status`: queues from SQS, the rest from CloudWatch, all Regions side by side."""
+"""Reads the numbers of :mod:`domicile.status`, all Regions side by side.
+
+Queues are SQS's, replicas of native tables DynamoDB's, the rest is CloudWatch's.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,14 @@ from domicile.status import (
     assemble,
     metrics_of_latest,
     metrics_over_window,
+    native_tables,
     queues_of,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
 # A Region that is cut off must not hold up the picture of the others.
@@ -49,6 +54,7 @@ class StatusReader:
             region: (
                 accounts.client("sqs", region, config=_IMPATIENT),
                 accounts.client("cloudwatch", region, config=_IMPATIENT),
+                accounts.client("dynamodb", region, config=_IMPATIENT),
             )
             for region in deployment.regions
         }
@@ -61,13 +67,16 @@ class StatusReader:
             return assemble(self._deployment, dict(zip(self._clients, found, strict=True)), at, minutes)
 
     def _numbers(self, region: str, at: datetime, minutes: int) -> Numbers | Unreachable:
-        sqs, cloudwatch = self._clients[region]
+        sqs, cloudwatch, dynamodb = self._clients[region]
         names = Names(self._deployment.name, region, account="")
         try:
             return Numbers(
                 queues={role: _queue(sqs, names.queue(role)) for role in queues_of(self._deployment, region)},
                 over_window=_over_window(cloudwatch, metrics_over_window(self._deployment, region), at, minutes),
                 latest=_latest(cloudwatch, metrics_of_latest(self._deployment, region), at),
+                replicas={
+                    name: _replicas(dynamodb, names.table(name)) for name in native_tables(self._deployment, region)
+                },
             )
         except ClientError as error:
             return Unreachable(code_of(error))
@@ -85,6 +94,15 @@ def _queue(sqs: SQSClient, name: str) -> Queue:
         waiting=int(counts["ApproximateNumberOfMessages"]),
         in_flight=int(counts["ApproximateNumberOfMessagesNotVisible"]),
     )
+
+
+def _replicas(dynamodb: DynamoDBClient, table: str) -> Mapping[str, str]:
+    """Return the status of a table's replicas elsewhere; of a table that is not there yet, none."""
+    try:
+        found = dynamodb.describe_table(TableName=table)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return {}
+    return {replica["RegionName"]: replica["ReplicaStatus"] for replica in found.get("Replicas", [])}
 
 
 def _over_window(

@@ -23,6 +23,7 @@ from domicile.status import (
     Backlog,
     Lag,
     Metric,
+    NativeLag,
     Numbers,
     Queue,
     Unreachable,
@@ -48,6 +49,15 @@ BRIDGED = Deployment.model_validate(
         "bridges": [{"between": [SINGAPORE, BEIJING]}],
     }
 )
+NATIVE = Deployment.model_validate(
+    PLAIN.model_dump(exclude_none=True)
+    | {
+        "tables": {
+            **TABLES,
+            "prices": {"replication": "native", "hash_key": {"name": "sku", "type": "S"}, "primary": IRELAND},
+        }
+    }
+)
 FILE = f"""
 name: shopease
 regions: [{SINGAPORE}, {IRELAND}]
@@ -59,13 +69,15 @@ tables: {{orders: {{hash_key: {{name: pk, type: S}}}}}}
 def numbers(
     deployment: Deployment,
     region: str,
+    *,
     queues: dict[str, Queue] | None = None,
     over_window: dict[Metric, float] | None = None,
     latest: dict[Metric, tuple[datetime, float]] | None = None,
+    replicas: dict[str, dict[str, str]] | None = None,
 ) -> Numbers:
     """Return the numbers of a Region in which nothing waits but what is given."""
     empty = dict.fromkeys(queues_of(deployment, region), Queue(0, 0))
-    return Numbers(empty | (queues or {}), over_window or {}, latest or {})
+    return Numbers(empty | (queues or {}), over_window or {}, latest or {}, replicas or {})
 
 
 def durations(name: str, region: str, origin: str, *values: float) -> dict[Metric, float]:
@@ -144,6 +156,22 @@ def test_a_direction_of_a_bridge_is_made_of_what_both_gateways_say() -> None:
     assert there.last_crossing == AT - timedelta(hours=3)
     assert (back.sender, back.receiver, back.sent, back.received) == (BEIJING, SINGAPORE, 0, 0)
     assert (back.stream_age_ms, back.lag, back.last_crossing) == (None, None, None)
+
+
+def native_latency(receiver: str, statistic: str) -> Metric:
+    dimensions = (("TableName", "shopease-prices"), ("ReceivingRegion", receiver))
+    return Metric("AWS/DynamoDB", "ReplicationLatency", dimensions, statistic)
+
+
+def test_a_native_table_has_a_row_for_each_direction_by_what_the_sender_says() -> None:
+    lags = {native_latency(SINGAPORE, "Average"): 420.4, native_latency(SINGAPORE, "Maximum"): 900.0}
+    ireland = numbers(NATIVE, IRELAND, over_window=lags, replicas={"prices": {SINGAPORE: "ACTIVE"}})
+    there, back = assemble(NATIVE, {SINGAPORE: numbers(NATIVE, SINGAPORE), IRELAND: ireland}, AT, 15).native[::-1]
+    assert (there.table, there.origin, there.destination) == ("prices", IRELAND, SINGAPORE)
+    assert (there.replica, there.lag) == ("ACTIVE", NativeLag(420, 900))
+    assert (back.origin, back.replica, back.lag) == (SINGAPORE, None, None), "Singapore has no table yet"
+    cut_off: dict[str, Numbers | Unreachable] = {SINGAPORE: Unreachable("EndpointConnectionError"), IRELAND: ireland}
+    assert [one.replica for one in assemble(NATIVE, cut_off, AT, 15).native] == [None, "ACTIVE"]
 
 
 def test_of_an_unreachable_region_nothing_is_claimed() -> None:
@@ -301,6 +329,39 @@ def test_a_bridge_is_shown_by_its_directions(run: Run) -> None:
         [idle, "0", "2, 1.5 KB", "0", *["unreachable"] * 4],
         [*["unreachable"] * 4, "0, 0 B", "unknown", "no changes", "none in a day"],
     )
+
+
+def test_native_tables_are_shown_beside_the_localized_ones(run: Run) -> None:
+    Path("domicile.yaml").write_text(
+        FILE.replace(
+            "tables: {orders",
+            f"tables: {{prices: {{replication: native, hash_key: {{name: sku, type: S}}, primary: {IRELAND}}}, orders",
+        )
+    )
+    client("dynamodb", IRELAND).create_table(
+        TableName="shopease-prices",
+        KeySchema=[{"AttributeName": "sku", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "sku", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for statistic in ("Average", "Maximum"):
+        put(IRELAND, native_latency(SINGAPORE, statistic), 1300, seconds_ago=30)
+    code, out, _ = run("status")
+    assert code == 0, "moto has no replicas, and Singapore not even the table"
+    assert out.splitlines()[-3:] == [
+        "native table  from            to              replica there  lag average  max",
+        "prices        ap-southeast-1  eu-west-1       none           no changes",
+        "prices        eu-west-1       ap-southeast-1  none           1.3 s        1.3 s",
+    ]
+    _, out, _ = run("status", "--json")
+    assert json.loads(out)["native"][1] == {
+        "table": "prices",
+        "consistency": "eventual",
+        "origin": IRELAND,
+        "destination": SINGAPORE,
+        "replica": None,
+        "lag": {"average_ms": 1300, "max_ms": 1300},
+    }
 
 
 def test_machines_get_one_json_object(run: Run) -> None:

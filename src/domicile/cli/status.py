@@ -1,4 +1,4 @@
-"""``domicile status``: lags, backlogs and dead letters of each Region, each pair of Regions and each bridge."""
+"""``domicile status``: lags, backlogs and dead letters of Regions, pairs of Regions, native tables and bridges."""
 # ruff: noqa: PLC0415  # imports stand in the command, so that each start pays only for what it uses
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 from domicile.cli.options import DEFAULT_FILE, DeploymentFile, Json, Profiles, accounts_of, age
 
 if TYPE_CHECKING:
-    from domicile.status import Backlog, DirectionStatus, Lag, RegionStatus, Status
+    from domicile.status import Backlog, DirectionStatus, Lag, NativePairStatus, RegionStatus, Status
 
 _Rows = list[list[str]]
 _UNREACHABLE = "unreachable"
@@ -33,7 +33,7 @@ def status(
     profiles: Profiles = None,
     as_json: Json = False,
 ) -> None:
-    """Show lags, backlogs, dead letters and what crossed the bridges. Exit code 1: a Region could not be read."""
+    """Show lags, backlogs, dead letters, replicas, what crossed bridges. Exit code 1: a Region could not be read."""
     from domicile.deployment import Deployment
     from domicile.status_reading import StatusReader
 
@@ -66,6 +66,9 @@ def _show(found: Status, *, as_json: bool) -> None:
             ],
         ),
     ]
+    if found.native:
+        head = ["native table", "from", "to", "replica there", "lag average", "max"]
+        tables.append((head, [_native(one, reached=one.origin not in found.unreachable) for one in found.native]))
     if found.bridges:
         head = ["bridge from", "to", "outbox", "dead letters", "sent", "refused", "received"]
         head += ["stream age", "lag p50", "p99", "max", "last crossing"]
@@ -82,6 +85,13 @@ def _region(one: RegionStatus) -> list[str]:
     dead = ", ".join(f"{role} {count}" for role, count in one.dead_letters.items() if count)
     backlogs = [_backlog(one.backlogs[role]) for role in ("inbox", "receipts")]
     return [one.region, *backlogs, dead or "0", str(one.quarantined)]
+
+
+def _native(one: NativePairStatus, *, reached: bool) -> list[str]:
+    lag = ["not measured" if one.consistency == "strong" else "no changes", ""]
+    if one.lag:
+        lag = [_ms(one.lag.average_ms), _ms(one.lag.max_ms)]
+    return [one.table, one.origin, one.destination, *([one.replica or "none", *lag] if reached else [_UNREACHABLE] * 3)]
 
 
 def _direction(one: DirectionStatus, found: Status) -> list[str]:
