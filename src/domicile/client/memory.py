@@ -21,6 +21,7 @@ from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
 from domicile.aws.store import DynamoDbStore
+from domicile.aws.wire import to_boto
 from domicile.core.control import Image
 from domicile.core.errors import TransientError
 from domicile.core.events import SOURCE, Entry
@@ -154,6 +155,14 @@ class Region:
             self._queues[purpose] += again
             done |= len(again) < len(bodies)
         return done
+
+    def overwrite(self, table: str, key: Image, image: Image | None) -> None:
+        """Make an item of a native table what it is in another Region, which is no change of this one's."""
+        if image is None:
+            self._client.delete_item(TableName=table, Key=to_boto(key))
+        else:
+            self._client.put_item(TableName=table, Item=to_boto(image))
+        self.tables.changes.pop(table, None)
 
     def expire(self, table: str, ttl_attribute: str, key_names: Sequence[str], now_s: float) -> None:
         """Remove the items of a table whose time has passed, as DynamoDB's TTL does."""

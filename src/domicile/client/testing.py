@@ -28,8 +28,9 @@ Needs the extra ``testing``: ``pip install 'domicile[testing]'``. ::
             )
 
 Items and expressions are evaluated by moto's DynamoDB, and the clients and the replication are the real ones: the
-listener, the replicator and the anonymizer handle each change as the Lambda functions do. What is not as in AWS: no
-throttling, no capacity, no IAM; ``ConsistentRead`` changes nothing, and the policy does not change.
+listener, the replicator and the anonymizer handle each change as the Lambda functions do. Native tables replicate here
+as by DynamoDB: the last writer of an item wins. What is not as in AWS: no throttling, no capacity, no IAM;
+``ConsistentRead`` changes nothing, and the policy does not change.
 """
 
 from __future__ import annotations
@@ -53,10 +54,12 @@ from botocore.session import Session as BotocoreSession
 from domicile.client.client import Client
 from domicile.client.events import Hook
 from domicile.client.memory import Network, Region
+from domicile.client.memory_native import Replicas
 from domicile.client.options import Options
 from domicile.core.policy import Policy
-from domicile.deployment import Deployment
+from domicile.deployment import AnyTable, Deployment
 from domicile.naming import Names
+from domicile.native_table import NativeTable
 from domicile.table import Index, Table
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ class InMemory:
 
     ``deployment`` is the deployment file's path, or what :meth:`Deployment.load` made of it. ``replicate``: ``"at
     once"`` lets every write arrive in all Regions before its call returns; ``"on settle"`` lets nothing arrive until
-    :meth:`settle`, so that a test sees what a reader sees before.
+    :meth:`settle`, so that a test sees what a reader sees before. Strongly consistent tables wait for nothing.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class InMemory:
         self._lock = RLock()
         self._working = False
         self._network = Network()
+        self._replicas = Replicas(self.policy.native, self._network)
         self.session = boto3.Session(botocore_session=self._prepared(BotocoreSession(), AWSResponse, _Body))
         """For ordinary code: its DynamoDB clients and resources meet these tables, by their physical names."""
         with self._replicating():
@@ -153,7 +157,7 @@ class InMemory:
         """Let everything arrive that can: what a Region that is cut off is to get, or to send, waits for it."""
         with self._replicating():
             for _ in range(_ROUNDS_MAX):
-                if not self._network.work():
+                if not self._network.work() and not self._replicas.work():
                     return
         raise RuntimeError(f"the replication did not come to rest in {_ROUNDS_MAX} rounds")
 
@@ -175,11 +179,11 @@ class InMemory:
         """
         names = Names(self.deployment.name, region="", account="")
         with self._replicating():
-            for name, table in self.deployment.localized.items():
+            for name, table in self.deployment.tables.items():
                 if table.ttl_attribute is None:
                     continue
-                keys = self.policy.table(names.table(name)).key_names
-                for region in self.deployment.regions:
+                keys = [key.name for key in (table.hash_key, table.range_key) if key]
+                for region in table.regions if isinstance(table, NativeTable) else self.deployment.regions:
                     if region not in self._network.cut_off:
                         self._network.regions[region].expire(
                             names.table(name), table.ttl_attribute, keys, time.time() if now_s is None else now_s
@@ -200,10 +204,13 @@ class InMemory:
         client = self.session.client("dynamodb", region_name=name, config=_CONFIG)
         self._network.regions[name] = Region(name, self.policy, client, self._network)
         names = Names(self.deployment.name, region=name, account="")
-        for table, config in self.deployment.localized.items():
-            client.create_table(
-                **_definition(names.ledger(table), config), StreamSpecification={"StreamEnabled": False}
-            )
+        for table, config in self.deployment.tables.items():
+            if isinstance(config, Table):
+                client.create_table(
+                    **_definition(names.ledger(table), config), StreamSpecification={"StreamEnabled": False}
+                )
+            elif name not in config.regions:
+                continue
             client.create_table(
                 **_definition(names.table(table), config, config.indexes),
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
@@ -234,8 +241,12 @@ class InMemory:
                 self._working = False
 
     def _replicate(self) -> None:
+        self._replicas.note()
         if self._at_once:
             self.settle()
+        else:
+            with self._replicating():
+                self._replicas.work(strong_alone=True)
 
     def _answer(self, response: Any, body_of: Any, request: AWSPreparedRequest, **event: Any) -> Any:
         """Answer in the place of the network."""
@@ -277,9 +288,9 @@ def _signed_for(request: AWSPreparedRequest) -> str:
     return text.split("/")[2]
 
 
-def _definition(name: str, table: Table, indexes: Sequence[Index] = ()) -> dict[str, Any]:
+def _definition(name: str, table: AnyTable, indexes: Sequence[Index] = ()) -> dict[str, Any]:
     """Return what CreateTable takes of a table."""
-    keyed: list[Table | Index] = [table, *indexes]
+    keyed: list[AnyTable | Index] = [table, *indexes]
     types = {key.name: key.type for of in keyed for key in (of.hash_key, of.range_key) if key}
     definition: dict[str, Any] = {
         "TableName": name,
@@ -295,7 +306,7 @@ def _definition(name: str, table: Table, indexes: Sequence[Index] = ()) -> dict[
     return definition
 
 
-def _schema(keyed: Table | Index) -> list[dict[str, str]]:
+def _schema(keyed: AnyTable | Index) -> list[dict[str, str]]:
     parts = {"HASH": keyed.hash_key, "RANGE": keyed.range_key}
     return [{"AttributeName": key.name, "KeyType": kind} for kind, key in parts.items() if key]
 
