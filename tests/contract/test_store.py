@@ -15,7 +15,18 @@ import pytest
 from domicile.core.control import Control, Image
 from domicile.core.errors import ItemTooLargeError
 from domicile.core.version import Version
-from domicile.core.writes import AbsentOrLower, Below, Condition, Delete, Marked, NotAbove, Put, SameControl, Update
+from domicile.core.writes import (
+    AbsentOrBelow,
+    AbsentOrLower,
+    Below,
+    Condition,
+    Delete,
+    Marked,
+    NotAbove,
+    Put,
+    SameControl,
+    Update,
+)
 from domicile.pipeline.ports import Store
 from domicile.simulator.store import MemoryStore
 from tests.contract.stores import KEY, local_store, meant, moto_store
@@ -42,6 +53,7 @@ ITEMS: dict[str, Image | None] = {
 }
 CONDITIONS: dict[str, Condition] = {
     "not_above_mid": NotAbove("_dom", MID),
+    "absent_or_below_mid": AbsentOrBelow("_dom", MID, "pk"),
     "below_mid": Below("_dom", MID),
     "marked_mid": Marked("_dom", MID),
     "no_control": SameControl("_dom", None, "pk"),
@@ -95,6 +107,13 @@ def test_an_update_sets_and_removes_top_level_attributes_only(store: Store) -> N
     )
     assert written.applied
     assert store.get("items", KEY) == {**KEY, "a": {"S": "x"}, "c": {"M": {"d": {"N": "3"}}}, "e": {"NULL": True}}
+
+
+def test_an_update_may_only_remove(store: Store) -> None:
+    seed(store, {"a": {"S": "1"}, "b": {"S": "2"}})
+    update = Update(table="items", key=KEY, assign={}, remove=("b",), condition=SameControl("_dom", None, "pk"))
+    assert store.write(update).applied
+    assert store.get("items", KEY) == {**KEY, "a": {"S": "1"}}
 
 
 def test_an_update_creates_the_item_that_its_condition_admits(store: Store) -> None:

@@ -55,7 +55,8 @@ class DynamoDbStore:
             return self._client.delete_item(Key=to_boto(write.key), **_common(write, condition))
         expression, update = _update_expression(write), _common(write, condition)
         update["ExpressionAttributeNames"] = {**condition.names, **expression.names}
-        update["ExpressionAttributeValues"] = to_boto({**condition.values, **expression.values})
+        if expression.values:
+            update["ExpressionAttributeValues"] = to_boto({**condition.values, **expression.values})
         return self._client.update_item(Key=to_boto(write.key), UpdateExpression=expression.text, **update)
 
 
@@ -90,7 +91,9 @@ def _update_expression(write: Update) -> Expression:
     names = {f"#a{i}": name for i, name in enumerate(write.assign)}
     values = {f":a{i}": value for i, value in enumerate(write.assign.values())}
     removed = {f"#r{i}": name for i, name in enumerate(write.remove)}
-    text = "SET " + ", ".join(f"#a{i} = :a{i}" for i in range(len(write.assign)))
+    clauses = []
+    if names:
+        clauses.append("SET " + ", ".join(f"{name} = :{name[1:]}" for name in names))
     if removed:
-        text += " REMOVE " + ", ".join(removed)
-    return Expression(text, {**names, **removed}, values)
+        clauses.append("REMOVE " + ", ".join(removed))
+    return Expression(" ".join(clauses), {**names, **removed}, values)

@@ -32,6 +32,9 @@ COUNTER_MAX = 10**_COUNTER_DIGITS
 """Above the counter of every stamped version."""
 AHEAD_MS_MAX = 5 * 60 * 1000
 """How far a version may lie ahead of its record's time before it is quarantined."""
+COPIES_END_MS = 1_325_376_000_000
+"""2012, the year of DynamoDB: what an application wrote has a later version, and a copy an earlier one."""
+_COPIES_BACK_MS = 50 * 365 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, order=True)
@@ -55,6 +58,11 @@ class Version:
         """Return what buries this version: above it, and below every other that is above it."""
         return replace(self, expired=True)
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is the version of a copied item, or of its removal, and no application's."""
+        return self.ms < COPIES_END_MS
+
     @classmethod
     def parse(cls, text: str) -> Version:
         """Read the string form; anything else is a :class:`RecordInvalidError`."""
@@ -74,6 +82,15 @@ def stamp(now_ms: int, base: Version | None, region: str, counter: int = 0) -> V
     it was deleted or replaced, and two changes must never have one version.
     """
     return Version(max(now_ms, base.ms + 1) if base else now_ms, plain=False, tie=counter, region=region)
+
+
+def of_copy(now_ms: int, base: Version | None, region: str, counter: int) -> Version:
+    """Return the version of an item that is copied from another table, where ``base`` is an earlier copy's, if any.
+
+    It is dated back by fifty years, so that it lies above every earlier copy and below all that applications write:
+    whenever a write comes, and wherever, it wins.
+    """
+    return stamp(now_ms - _COPIES_BACK_MS, base, region, counter)
 
 
 def of_plain_write(at_ms: int, sequence: int, region: str, bases: Iterable[Version]) -> Version:

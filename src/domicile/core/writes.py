@@ -44,6 +44,28 @@ class NotAbove:
 
 
 @dataclass(frozen=True)
+class AbsentOrBelow:
+    """No item, or a lower version; one without a control attribute is a newer local write, which holds a copy off."""
+
+    control: str
+    version: Version
+    key_name: str
+
+    def holds(self, item: Image | None) -> bool:
+        """Whether DynamoDB would admit the write onto ``item``."""
+        found = Control.of(item, self.control)
+        return item is None or (found is not None and found.version < self.version)
+
+    def expression(self) -> Expression:
+        """Return the condition as DynamoDB evaluates it."""
+        return Expression(
+            "attribute_not_exists(#key) OR #control.#v < :version",
+            {"#key": self.key_name, "#control": self.control, "#v": "v"},
+            {":version": {"S": str(self.version)}},
+        )
+
+
+@dataclass(frozen=True)
 class Below:
     """An item with a control attribute of a lower version; one without is a newer local write."""
 
@@ -125,7 +147,7 @@ class AbsentOrLower:
         )
 
 
-Condition = NotAbove | Below | Marked | SameControl | AbsentOrLower
+Condition = NotAbove | AbsentOrBelow | Below | Marked | SameControl | AbsentOrLower
 
 
 @dataclass(frozen=True, kw_only=True)

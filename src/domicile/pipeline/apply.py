@@ -16,7 +16,7 @@ from domicile.core.policy import TablePolicy
 from domicile.core.routing import Ledger
 from domicile.core.version import Version
 from domicile.core.writes import AbsentOrLower, Below, Delete, Marked, NotAbove, Put, Update, Written
-from domicile.pipeline.ports import World
+from domicile.pipeline.ports import Place
 
 LEDGER_TOMBSTONE = "dom_tombstone"
 LEDGER_FORCED = "dom_forced"
@@ -37,7 +37,7 @@ class Outcome(Enum):
 class Applier:
     """The conditional writes of one Region, in the order that the protocol needs."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Place) -> None:
         self._world = world
 
     def put(self, table: TablePolicy, mutation: Mutation) -> Outcome:

@@ -78,6 +78,26 @@ class HashKey(Protocol):
         """Return the key, None where the secret does not exist."""
 
 
+class Place(Protocol):
+    """What applying a version needs: the tables of one Region, a clock and nonces; a :class:`World` has them."""
+
+    @property
+    def region(self) -> str:
+        """The Region."""
+
+    @property
+    def store(self) -> Store:
+        """Its tables."""
+
+    @property
+    def now_ms(self) -> Callable[[], int]:
+        """The wall clock."""
+
+    @property
+    def nonce(self) -> Callable[[], str]:
+        """Gives a short text that never repeats."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """All that a step may touch.

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from domicile.core.version import COPIES_END_MS
+
 
 class Count(Enum):
     """What is counted, by the metric's name."""
@@ -79,5 +81,9 @@ class Report:
         self.reasons[reason] += 1
 
     def sample(self, duration: Duration, origin: str, since_ms: int, now_ms: int) -> None:
-        """Measure from a version's time to now; a version forced up may lie ahead of the clock."""
-        self.samples.append(Sample(duration, origin, max(0, now_ms - since_ms)))
+        """Measure from a version's time to now; a version forced up may lie ahead of the clock.
+
+        A copied item's version says nothing of when it was written.
+        """
+        if since_ms >= COPIES_END_MS:
+            self.samples.append(Sample(duration, origin, max(0, now_ms - since_ms)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domicile.core.errors import RecordInvalidError, VersionInFutureError
-from domicile.core.version import AHEAD_MS_MAX, Version, of_plain_write, refuse_far_future, stamp
+from domicile.core.version import AHEAD_MS_MAX, Version, of_copy, of_plain_write, refuse_far_future, stamp
 from tests.strategies import REGIONS, versions
 
 STAMPED = Version(1_000_500, plain=False, tie=0, region="us-east-1")
@@ -139,3 +139,20 @@ def test_a_version_at_the_bound_is_accepted_and_one_beyond_it_is_not() -> None:
     refuse_far_future(STAMPED, at_ms)
     with pytest.raises(VersionInFutureError, match="300001 ms ahead"):
         refuse_far_future(STAMPED, at_ms - 1)
+
+
+NOW_MS = 1_800_000_000_000
+
+
+@given(st.integers(0, 10**11), st.none() | st.integers(-(10**9), 10**9))
+def test_a_copy_lies_above_earlier_copies_and_below_whatever_an_application_wrote(
+    age_ms: int, ahead_ms: int | None
+) -> None:
+    earlier = of_copy(NOW_MS + ahead_ms, None, "us-east-1", 9) if ahead_ms is not None else None
+    copy = of_copy(NOW_MS, earlier, "eu-west-1", 1)
+    assert earlier is None or copy > earlier
+    assert copy.is_copy
+    assert copy.tombstone().is_copy
+    written = stamp(NOW_MS - age_ms, None, "ap-south-1")
+    assert written > copy
+    assert not written.is_copy

@@ -9,7 +9,7 @@ import pytest
 
 from domicile.core.control import Control, Image
 from domicile.core.version import Version
-from domicile.core.writes import AbsentOrLower, Below, Condition, Marked, NotAbove, SameControl
+from domicile.core.writes import AbsentOrBelow, AbsentOrLower, Below, Condition, Marked, NotAbove, SameControl
 
 LOW, MID, HIGH = (Version(ms, plain=False, tie=0, region="us-east-1") for ms in (1, 2, 3))
 
@@ -33,12 +33,13 @@ ITEMS: dict[str, Image | None] = {
     ("condition", "holds"),
     [
         (NotAbove("_dom", MID), {"absent", "uncontrolled", "low"}),
+        (AbsentOrBelow("_dom", MID, "pk"), {"absent", "low"}),
         (Below("_dom", MID), {"low"}),
         (Marked("_dom", MID), {"marked"}),
         (SameControl("_dom", None, "pk"), {"uncontrolled"}),
         (SameControl("_dom", item(MID)["_dom"], "pk"), {"mid"}),
     ],
-    ids=["not above", "below", "marked", "no control", "same control"],
+    ids=["not above", "absent or below", "below", "marked", "no control", "same control"],
 )
 def test_a_condition_holds_for_exactly_these_items(condition: Condition, holds: set[str]) -> None:
     assert {name for name, image in ITEMS.items() if condition.holds(image)} == holds
@@ -56,6 +57,7 @@ def test_a_ledger_entry_only_rises(entry: Image | None, holds: bool) -> None:
     "condition",
     [
         NotAbove("_dom", MID),
+        AbsentOrBelow("_dom", MID, "pk"),
         Below("_dom", MID),
         Marked("_dom", MID),
         SameControl("_dom", None, "pk"),

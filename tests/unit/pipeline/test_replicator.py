@@ -11,7 +11,7 @@ import pytest
 from domicile.core.control import Image
 from domicile.core.errors import DomicileError, PolicyInvalidError, PolicyUnavailableError, TransientError
 from domicile.core.events import Limits, Mutation, Operation
-from domicile.core.version import Version
+from domicile.core.version import Version, of_copy
 from domicile.core.writes import Put, Update
 from domicile.pipeline.inbox import Message
 from domicile.pipeline.report import Count, Duration
@@ -290,6 +290,11 @@ def test_latency_is_measured_from_the_version_to_now() -> None:
 def test_a_version_ahead_of_the_clock_has_no_negative_latency() -> None:
     (sample,) = Region(OTHER).receive(put(plain(1, NOW_MS + 50))).samples
     assert sample.ms == 0
+
+
+def test_a_copied_item_says_nothing_of_the_latency() -> None:
+    report = Region(OTHER).receive(put(of_copy(NOW_MS, None, HERE, 1)))
+    assert (report.counts[Count.APPLIED], report.samples) == (1, [])
 
 
 def test_a_missing_hash_key_is_counted_for_the_stub() -> None:
