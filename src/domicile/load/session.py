@@ -21,8 +21,9 @@ from domicile.load.plan import Operation, last_of_each_item, operations, project
 from domicile.load.reader import Reader, batches
 from domicile.load.report import Report, summarize
 from domicile.load.watcher import Watcher
-from domicile.load.writer import LANES, Pace, Writer
+from domicile.load.writer import LANES, Writer
 from domicile.naming import Names
+from domicile.pace import Pace
 from domicile.progress import Progress, Step
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from domicile.core.policy import Policy, TablePolicy
 from domicile.errors import OperationError
 from domicile.load.items import Items
 from domicile.load.plan import Operation
+from domicile.pace import Pace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
 LANES = 24
 """How many writes a Region has under way. Those of one item share a lane, and so keep their order."""
 _QUEUED_MAX = 4 * LANES
-_BEHIND_S_MAX = 1.0
-
-
-class Pace:
-    """Lets ``rate`` calls a second through. What it fell behind by more than a second is not caught up."""
-
-    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._step_s = 1 / rate
-        self._now = now
-        self._due_s = now()
-
-    def wait_s(self) -> float:
-        """Return how long the next call has to wait, in seconds."""
-        now = self._now()
-        due = max(self._due_s, now - _BEHIND_S_MAX)
-        self._due_s = due + self._step_s
-        return max(0.0, due - now)
 
 
 @dataclass

@@ -12,7 +12,8 @@ from domicile.deployment import Deployment
 from domicile.errors import OperationError
 from domicile.load.items import Items
 from domicile.load.plan import Operation, Settings, operations
-from domicile.load.writer import LANES, Pace, Writer
+from domicile.load.writer import LANES, Writer
+from domicile.pace import Pace
 from tests.policies import TABLE, policy
 
 RUN = "0123abcd"
