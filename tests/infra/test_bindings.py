@@ -8,6 +8,7 @@ import tarfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from jsii import _reference_map
 
 from infra import bindings
@@ -31,6 +32,7 @@ assert len([name for name in sys.modules if name.startswith("cdktf_cdktf_provide
 """
 
 
+@pytest.mark.slow
 def test_the_stock_import_synthesizes_the_same_bytes(stacks: Path, tmp_path: Path) -> None:
     stock = python("-c", _STOCK, str(tmp_path), JSII_NODE=os.environ["JSII_NODE"])
     assert stock.returncode == 0, stock.stderr

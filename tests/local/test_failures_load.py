@@ -1,6 +1,6 @@
 """Many writes, and a Region that is down while others write. ``make soak`` does more of both than ``make test``.
 
-``DOMICILE_SOAK_WRITES`` says how many writes (else 3,000), ``DOMICILE_OUTAGE_S`` how long the outage is (else 4 s).
+``DOMICILE_SOAK_WRITES`` says how many writes (else 1,200), ``DOMICILE_OUTAGE_S`` how long the outage is (else 4 s).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.local.failures import (
 )
 from tests.local.regions import DEADLINE_S, Regions, eventually
 
-_WRITES = int(os.environ.get("DOMICILE_SOAK_WRITES", "3000"))
+_WRITES = int(os.environ.get("DOMICILE_SOAK_WRITES", "1200"))
 _OUTAGE_S = float(os.environ.get("DOMICILE_OUTAGE_S", "4"))
 _WRITERS = (MUMBAI, VIRGINIA, IRELAND, VIRGINIA)
 _BATCH = 25

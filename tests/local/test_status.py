@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from domicile.local import api
 from domicile.local.api import LocalAws
 from tests.local.failures import DOWN, IRELAND, VIRGINIA, await_everywhere, fresh, operate, warm_up
 from tests.local.regions import Regions, eventually
 
 
+@pytest.mark.slow
 def test_each_pair_has_a_lag_and_a_dead_letter_is_counted_until_it_is_redriven(
     local_aws: LocalAws, regions: Regions
 ) -> None:

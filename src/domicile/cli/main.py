@@ -12,6 +12,7 @@ from domicile.cli import (
     advise,
     bridge,
     demo,
+    deployer,
     deployment,
     dlq,
     load,
@@ -62,6 +63,7 @@ app.command()(simulate.simulate)
 app.command()(load.load)
 app.command()(status.status)
 app.command()(review.review)
+app.command()(deployer.deployer_policy)
 app.command()(advise.advise)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(local.app, name="local")
