@@ -16,9 +16,9 @@ from policies.check import evaluate, policies
 from tests.infra.synthesized import synthesize_stand_ins
 from tests.policy.changed import Changed
 from tests.policy.document_mutations import DOCUMENT_MUTATIONS
-from tests.policy.plans import empty_aws, plan
 from tests.policy.resource_mutations import RESOURCE_MUTATIONS
 from tests.policy.shape import first_plan
+from tests.terraform import Terraform, empty_aws
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real(stack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Terraform's first plan of it."""
     with empty_aws(WORLD, tmp_path_factory.mktemp("aws")) as binding:
-        return plan(stack, binding)
+        return Terraform(stack, binding).plan()
 
 
 def test_the_policies_say_the_same_of_both(real: dict[str, Any], stack: Path) -> None:

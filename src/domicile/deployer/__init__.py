@@ -1,0 +1,1 @@
+"""What the role that applies a stack must be allowed."""

@@ -1,0 +1,78 @@
+"""The permissions that a deployer gets: enough for each type of resource, and no wider than its names allow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domicile.deployer.policies import CHARACTERS_MAX, policies
+
+_ACCOUNT = "111122223333"
+
+
+def statements_of(file: Path) -> Iterator[dict[str, Any]]:
+    for policy in policies(file, _ACCOUNT):
+        yield from policy["Statement"]
+
+
+@pytest.fixture(params=["stacks", "bridged", "natively"])
+def files(request: pytest.FixtureRequest) -> list[Path]:
+    """The stacks of one of the golden deployments."""
+    return sorted(request.getfixturevalue(request.param).glob("*/cdk.tf.json"))
+
+
+def test_what_each_resource_needs_is_known_and_fits_policies_of_iam(files: list[Path]) -> None:
+    for file in files:
+        for policy in policies(file, _ACCOUNT):
+            assert len(json.dumps(policy, separators=(",", ":"))) <= CHARACTERS_MAX
+            sids = [statement["Sid"] for statement in policy["Statement"]]
+            assert len(set(sids)) == len(sids)
+
+
+def test_nothing_is_looked_up_that_the_permissions_do_not_know(files: list[Path]) -> None:
+    known = {"aws_caller_identity", "aws_partition", "aws_availability_zones"}  # of these the last one needs some
+    for file in files:
+        data = json.loads(file.read_text(encoding="utf-8"))["data"]
+        assert set(data) <= known
+        if "aws_availability_zones" in data:
+            actions = {action for statement in statements_of(file) for action in statement["Action"]}
+            assert "ec2:DescribeAvailabilityZones" in actions
+
+
+def test_every_action_is_named_and_every_arn_is_of_the_stacks_account(files: list[Path]) -> None:
+    for file in files:
+        for statement in statements_of(file):
+            assert statement["Effect"] == "Allow"
+            assert [action for action in statement["Action"] if "*" in action] == []
+            for arn in statement["Resource"]:
+                assert arn == "*" or arn.split(":")[4] == _ACCOUNT or ":s3:::" in arn, arn
+
+
+def test_a_role_is_passed_to_the_services_that_take_it_alone(stacks: Path) -> None:
+    (passing,) = [
+        one for one in statements_of(stacks / "harbour-us-east-1" / "cdk.tf.json") if "iam:PassRole" in one["Action"]
+    ]
+    assert passing["Action"] == ["iam:PassRole"]
+    assert passing["Condition"] == {
+        "StringEquals": {"iam:PassedToService": ["events.amazonaws.com", "lambda.amazonaws.com"]}
+    }
+    roles = [f"harbour-{role}-us-east-1" for role in ("anonymizer", "listener", "replicator", "router")]
+    assert passing["Resource"] == [f"arn:aws:iam::{_ACCOUNT}:role/{role}" for role in roles]
+
+
+def test_the_state_in_s3_is_the_stacks_own(stacks: Path) -> None:
+    state = {
+        tuple(one["Action"]): one["Resource"]
+        for one in statements_of(stacks / "harbour-us-east-1" / "cdk.tf.json")
+        if one["Sid"].startswith("State")
+    }
+    key = "arn:aws:s3:::harbour-state/domicile/harbour-us-east-1.tfstate"
+    assert state == {
+        ("s3:ListBucket",): ["arn:aws:s3:::harbour-state"],
+        ("s3:GetObject", "s3:PutObject"): [key],
+        ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"): [f"{key}.tflock"],
+    }
