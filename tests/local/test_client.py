@@ -187,7 +187,13 @@ def test_two_clients_that_race_on_one_key_end_with_one_winner(
 
 
 class TestARegionThatIsCutOff:
-    @pytest.mark.parametrize("fault", [{"status": 503}, {"latency_ms": 5000}], ids=["refuses", "hangs"])
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            pytest.param({"status": 503}, id="refuses"),
+            pytest.param({"latency_ms": 5000}, id="hangs", marks=pytest.mark.slow),
+        ],
+    )
     def test_leaves_global_items_to_the_next_region(
         self, regions: Regions, applications: Applications, order: Order, fault: dict[str, int]
     ) -> None:

@@ -10,6 +10,8 @@ import zipfile
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
+
 from domicile.core.control import Image
 from domicile.local import api
 from tests.local.failures import (
@@ -119,6 +121,7 @@ def test_everything_delivered_again_changes_nothing(regions: Regions) -> None:
     assert [regions.images(table, key) for table, key in keys] == before
 
 
+@pytest.mark.slow
 def test_functions_that_are_released_anew_under_load_lose_nothing(regions: Regions) -> None:
     load = Load(regions, fresh("release"))
     released: list[tuple[Any, str, str]] = []

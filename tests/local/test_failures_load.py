@@ -1,6 +1,6 @@
-"""Many writes, and a Region that is down while others write. ``make soak`` does more of both than ``make test``.
+"""Many writes, and a Region that is down while others write. ``make soak`` does more of both than the other targets.
 
-``DOMICILE_SOAK_WRITES`` says how many writes (else 1,200), ``DOMICILE_OUTAGE_S`` how long the outage is (else 4 s).
+``DOMICILE_SOAK_WRITES`` says how many writes (else 3,000), ``DOMICILE_OUTAGE_S`` how long the outage is (else 4 s).
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from domicile.local import api
 from tests.local.failures import (
@@ -23,7 +25,7 @@ from tests.local.failures import (
 )
 from tests.local.regions import DEADLINE_S, Regions, eventually
 
-_WRITES = int(os.environ.get("DOMICILE_SOAK_WRITES", "1200"))
+_WRITES = int(os.environ.get("DOMICILE_SOAK_WRITES", "3000"))
 _OUTAGE_S = float(os.environ.get("DOMICILE_OUTAGE_S", "4"))
 _WRITERS = (MUMBAI, VIRGINIA, IRELAND, VIRGINIA)
 _BATCH = 25
@@ -51,6 +53,7 @@ def test_a_region_that_is_down_for_a_while_catches_up(regions: Regions) -> None:
         await_everywhere(regions, {during: "1"})
 
 
+@pytest.mark.slow
 def test_many_writes_of_four_writers_in_three_regions_all_arrive(regions: Regions) -> None:
     run = fresh("load")
 

@@ -21,7 +21,7 @@ FOUND: list[dict[str, Any]] = json.loads(Path(__file__).with_name("found_seeds.j
 
 
 @pytest.mark.parametrize(
-    ("regions", "partitions", "seeds"), [(2, 1, 500), (3, 1, 1800), (5, 1, 200), (2, 2, 60), (3, 2, 60), (4, 2, 120)]
+    ("regions", "partitions", "seeds"), [(2, 1, 500), (3, 1, 1200), (5, 1, 200), (2, 2, 60), (3, 2, 60), (4, 2, 120)]
 )
 def test_every_schedule_keeps_every_promise(regions: int, partitions: int, seeds: int) -> None:
     failed = {
