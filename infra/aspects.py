@@ -51,7 +51,7 @@ class Checks:
 
     def _problems(self, node: IConstruct) -> Iterator[str]:
         match node:
-            case CloudwatchEventTarget():
+            case CloudwatchEventTarget() if node.event_bus_name_input or ":sns:" not in str(node.arn_input):
                 if node.dead_letter_config_input is None or node.retry_policy_input is None:
                     yield "an event target must have a retry policy and a dead-letter queue"
             case LambdaEventSourceMapping():

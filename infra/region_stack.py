@@ -14,6 +14,7 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
 from constructs import Construct
 
+from domicile import dashboard
 from domicile.aws.settings import CourierSettings, GatewaySettings, Settings
 from domicile.bridge import Bridge, Shards
 from domicile.core.partitions import partition_of
@@ -29,11 +30,13 @@ from modules.authority_map import AuthorityMap
 from modules.bridge.alarms import BridgeAlarms
 from modules.bridge.network import Network
 from modules.bridge.staging import Staging
+from modules.dashboard import Dashboard
 from modules.encryption import Encryption
 from modules.event_routing import EventRouting
 from modules.function import Function
 from modules.function.permissions import InlinePolicies, Permissions
 from modules.native_table import EventualTable
+from modules.native_table.keys import KeyNotices
 from modules.native_table.strong import StrongTable
 from modules.queue import RECEIVES_MAX, Queue
 from modules.replicated_table import ReplicatedTable
@@ -139,12 +142,14 @@ class RegionStack(TerraformStack):
             listener.follow_stream(f"stream-{name}", stream_arn=table.stream_arn, filters=filters, dead_letters=expired)
         for name, native in deployment.native.items():
             self._native_table(name, native)
+        self._tell_of_the_key()
         replicator.consume("queue-inbox", queue=inbox, concurrency_max=_CONCURRENCY_MAX)
         anonymizer.consume("queue-receipts", queue=receipts, concurrency_max=_CONCURRENCY_MAX)
         if self._bridge:
             self._send(self._bridge, permissions, settings, queues["outbox"])
             self._receive(self._bridge, permissions, settings, expired)
 
+        Dashboard(self, "dashboard", names=names, body=dashboard.body(deployment, names.region))
         access = ApplicationAccess(
             self,
             "application",
@@ -182,6 +187,15 @@ class RegionStack(TerraformStack):
                 key_arn=self._key_arn,
                 alarm_topic=self._deployment.alarm_topic,
             )
+
+    def _tell_of_the_key(self) -> None:
+        names, topic = self._names, self._deployment.alarm_topic
+        needed = any(
+            table.encryption == "customer-managed" and names.region in table.regions
+            for table in self._deployment.native.values()
+        )
+        if needed and topic and self._key_arn:
+            KeyNotices(self, "key-notices", names=names, key_arn=self._key_arn, topic=topic)
 
     def _send(self, bridge: Bridge, permissions: Permissions, settings: Settings, outbox: Queue) -> None:
         """Carry what the outbox holds to the other end."""

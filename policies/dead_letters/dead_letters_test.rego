@@ -21,3 +21,13 @@ test_denies_a_target_without if {
 		[],
 	)
 }
+
+test_accepts_a_notice_of_awss_own_bus_without if {
+	count(dead_letters.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_cloudwatch_event_target.t",
+			{"arn": "arn:aws:sns:eu-west-1:111122223333:pilots", "dead_letter_config": []},
+		)],
+		[],
+	)
+}

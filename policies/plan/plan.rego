@@ -86,6 +86,14 @@ made_here(resource, argument, type) if {
 	{split(reference, ".")[0] | some reference in references(resource, argument)} == {type}
 }
 
+# Whether an event target notifies people of what AWS itself tells: on AWS's bus no event of the deployment ever is.
+notice(target) if {
+	object.get(target.change.after, "event_bus_name", "default") == "default"
+	object.get(target.change.after_unknown, "event_bus_name", false) == false
+	is_string(target.change.after.arn)
+	startswith(target.change.after.arn, sprintf("arn:%s:sns:%s:%s:", [partition, region, account]))
+}
+
 # Every policy document that the plan tells, with where it stands.
 policies := array.concat(attached, inline)
 

@@ -1,5 +1,6 @@
 # Avoid: a rule on the bus whose target is elsewhere, or is anything but a bus or a queue.
-# Prefer: the queues of the Region, and the buses of the deployment's other Regions in the same account.
+# Prefer: the queues of the Region, and the buses of the deployment's other Regions in the same account. A rule on AWS's
+# own bus may tell a topic of the same Region and account.
 # Rationale: a target gets whole events, and an API destination or a foreign bus is beyond every other rule.
 package terraform.policies.targets_inside
 
@@ -19,6 +20,7 @@ deny contains message if {
 	arn := target.change.after.arn
 	is_string(arn)
 	not regex.match(`^arn:[^:]+:(sqs:[^:]+:[^:]+:[^:]+|events:[^:]+:[^:]+:event-bus/[^:]+)$`, arn)
+	not plan.notice(target)
 	message := sprintf("%s: the target %s is neither a queue nor a bus", [target.address, arn])
 }
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 FUNCTIONS = ("listener", "replicator", "anonymizer")
 QUEUES = ("inbox", "inbox-dlq", "receipts", "receipts-dlq", "quarantine", "stream-dlq", "bus-dlq")
 RULES = ("inbox", "receipts")
+NOTICES = ("key-in-danger",)  # on AWS's own bus
 # What a gateway Region of a bridge has besides.
 BRIDGE_FUNCTIONS = ("courier", "gateway")
 BRIDGE_QUEUES = ("outbox", "outbox-dlq")
@@ -104,8 +105,13 @@ class Names:
         return f"{self.name}-application-{self.region}"
 
     def rule(self, purpose: str) -> str:
-        """Return the name of a rule on the bus: of ``RULES`` and ``BRIDGE_RULES``, or ``to-<region>``."""
+        """Return the name of a rule: of ``RULES``, ``BRIDGE_RULES`` and ``NOTICES``, or ``to-<region>``."""
         return f"{self.name}-{purpose}"
+
+    @property
+    def dashboard(self) -> str:
+        """The CloudWatch dashboard of this Region; an account has one list of them for all Regions."""
+        return f"{self.name}-{self.region}"
 
     def alarm(self, purpose: str) -> str:
         """Return the name of an alarm, given what it watches."""
@@ -175,6 +181,7 @@ _LIMITS = {
     "event bus": _Limit(1, 256, "a-zA-Z0-9_.-"),
     "EventBridge rule": _Limit(1, 64, "a-zA-Z0-9_.-"),
     "Lambda function": _Limit(1, 64, "a-zA-Z0-9_-"),
+    "CloudWatch dashboard": _Limit(1, 255, "a-zA-Z0-9_-"),
     "CloudWatch log group": _Limit(1, 512, "a-zA-Z0-9_/.#-"),
     "SQS queue": _Limit(1, 80, "a-zA-Z0-9_-"),
     "IAM role": _Limit(1, 64, "a-zA-Z0-9_+=,.@-"),
@@ -208,7 +215,8 @@ def all_names(name: str, regions: Iterable[str], tables: Iterable[str]) -> Itera
             yield "IAM role", names.role(role)
         yield "IAM user", names.courier_user(region)
         yield "IAM policy", names.application_policy
-        for purpose in (*RULES, *BRIDGE_RULES, f"to-{region}"):
+        yield "CloudWatch dashboard", names.dashboard
+        for purpose in (*RULES, *BRIDGE_RULES, *NOTICES, f"to-{region}"):
             yield "EventBridge rule", names.rule(purpose)
     names = Names(name, region="", account="")
     for table in tables:

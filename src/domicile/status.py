@@ -186,7 +186,8 @@ def metrics_over_window(deployment: Deployment, region: str) -> Iterator[Metric]
         yield from _durations("ReplicationLatency", region, origin)
     names = Names(deployment.name, region, account="")
     for name in native_tables(deployment, region):
-        for receiver in deployment.native[name].regions:
+        table = deployment.native[name]
+        for receiver in table.regions if table.consistency == "eventual" else ():
             if receiver != region:
                 yield from _native_latencies(names, name, receiver)
     if bridge := deployment.bridge_of(region):

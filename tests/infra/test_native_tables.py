@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from domicile.deployment import Deployment
+from domicile.review.patterns import may_match, problems
+from domicile.review.reading import read_stacks
+from domicile.review.verdict import review
+from modules.native_table.keys import pattern
 from tests.infra.synthesized import GOLDEN, NATIVE, Stack, synthesize_stand_ins
 
 VIRGINIA, IRELAND, MUMBAI, OHIO, OREGON = "us-east-1", "eu-west-1", "ap-south-1", "us-east-2", "us-west-2"
@@ -172,6 +176,55 @@ def test_each_pair_of_regions_of_an_eventual_table_has_an_alarm_in_the_one_that_
     assert watched(VIRGINIA) == {(SHIPS, IRELAND), (SHIPS, MUMBAI), (BUOYS, IRELAND)}
     assert watched(MUMBAI) == {(SHIPS, VIRGINIA), (SHIPS, IRELAND)}
     assert watched(OREGON) == set()
+
+
+def test_a_region_tells_of_its_key_where_a_replica_needs_it(natively: Path, tmp_path: Path) -> None:
+    def told(stacks: Path, region: str) -> list[dict[str, Any]]:
+        here = stack(stacks, region)
+        targets = [target for _, target in here.resources("aws_cloudwatch_event_target") if ":sns:" in target["arn"]]
+        assert all(target["arn"] == f"arn:aws:sns:{region}:1234:pilots" for target in targets)
+        return [here.resolve(target["rule"]) for target in targets]
+
+    for region in (VIRGINIA, IRELAND, MUMBAI, OHIO, OREGON):
+        (rule,) = told(natively, region)
+        assert "event_bus_name" not in rule, "AWS tells on its own bus"
+        key = json.loads(rule["event_pattern"])["$or"][1]["resources"][0]
+        assert stack(natively, region).resolve(key)["enable_key_rotation"]
+    document = Deployment.load(NATIVE).model_dump(exclude_none=True)
+    for table in ("ships", "berths"):
+        document["tables"][table]["encryption"] = "aws-owned"
+    assert told(synthesize_stand_ins(Deployment.model_validate(document), tmp_path), VIRGINIA) == []
+
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def called(name: str, **detail: Any) -> dict[str, Any]:
+    """Return a call of KMS as CloudTrail records it and EventBridge passes it on."""
+    resources = [{"accountId": "111122223333", "type": "AWS::KMS::Key", "ARN": KEY}]
+    record = {"eventSource": "kms.amazonaws.com", "eventName": name, "resources": resources, **detail}
+    return {"source": "aws.kms", "detail-type": "AWS API Call via CloudTrail", "resources": [], "detail": record}
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        *((called(name), True) for name in ("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "RevokeGrant")),
+        ({"source": "aws.kms", "detail-type": "KMS CMK Deletion", "resources": [KEY], "detail": {}}, True),
+        (called("EnableKey"), False),
+        (called("DisableKey", errorCode="AccessDenied"), False),
+        (called("DisableKey", resources=[{"ARN": KEY.replace("1234abcd", "4321abcd")}]), False),
+        ({"source": "aws.kms", "detail-type": "KMS CMK Rotation", "resources": [KEY], "detail": {}}, False),
+    ],
+)
+def test_what_ends_a_keys_use_is_told_and_nothing_else(event: dict[str, Any], told: bool) -> None:
+    assert list(problems(pattern(KEY))) == []
+    assert may_match(pattern(KEY), event) is told
+
+
+def test_the_review_has_nothing_against_stacks_with_native_tables(natively: Path) -> None:
+    found = review(read_stacks(natively))
+    assert (found.clean, found.not_judged) == (True, ())
 
 
 def _properties(cloudformation_stack: dict[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,12 @@ RESOURCE_MUTATIONS = [
     ),
     Mutation(
         "targets_inside",
+        "a topic on the deployment's bus",
+        "is neither a queue nor a bus",
+        lambda plan: plan.set(_TARGET, "inbox", arn=f"arn:aws:sns:ap-southeast-1:{_ACCOUNT}:pilots"),
+    ),
+    Mutation(
+        "targets_inside",
         "a queue that is looked up",
         "it is no queue of this stack",
         lambda plan: plan.hide(_TARGET, "inbox", "arn", "data.aws_sqs_queue.other.arn"),
