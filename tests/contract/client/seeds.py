@@ -40,5 +40,9 @@ ORDERS: list[dict[str, Any]] = [
 SEEDS: dict[str, list[dict[str, Any]]] = {
     "orders": ORDERS,
     "stock": [{"sku": f"s{number}", "n": number} for number in range(6)],
+    "catalogue": [
+        {"brand": "halo", "sku": number, "price": number * 2, "day": "2026-03-01", "blob": b"\xff"}
+        for number in range(6)
+    ],
     "readings": [{"device": bytes([number % 2, 255]), "at": Decimal(number) / 2, "n": number} for number in range(8)],
 }

@@ -16,8 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domicile.client import Options
 from domicile.core.policy import Policy
-from domicile.deployment import Deployment
-from domicile.table import Table
+from domicile.deployment import AnyTable, Deployment
 
 REGION = "us-east-1"
 DEPLOYMENT = Deployment.load(Path(__file__).with_name("deployment.yaml"))
@@ -114,13 +113,13 @@ class Pair:
     ours: Subject
     raw: Any
     """A boto3 resource, to see what lies in the tables."""
-    changed: set[str] = field(default_factory=lambda: set(DEPLOYMENT.localized))
+    changed: set[str] = field(default_factory=lambda: set(DEPLOYMENT.tables))
     """The tables that may differ from the seeds."""
 
     def agree(self, *calls: Call, message: bool = True) -> list[Any]:
         """Make the calls in order on both sides, compare each outcome and then the tables; return the outcomes."""
         named = {name for name, _, _ in calls}
-        touched = set(DEPLOYMENT.localized) if "*" in named else named
+        touched = set(DEPLOYMENT.tables) if "*" in named else named
         self.changed.update(touched)
         outcomes = []
         for call in calls:
@@ -223,7 +222,7 @@ def meant(value: Any) -> Any:
 def create_tables(client: Any, prefix: str) -> None:
     """Create the deployment's tables under a prefix; the deployment in memory has its own already."""
     there = client.list_tables()["TableNames"]
-    for name, table in DEPLOYMENT.localized.items():
+    for name, table in DEPLOYMENT.tables.items():
         if f"{prefix}-{name}" in there:
             continue
         keys = {key.name: key.type for key in _keys(table)}
@@ -246,15 +245,15 @@ def create_tables(client: Any, prefix: str) -> None:
 
 def drop_tables(client: Any, prefix: str) -> None:
     """Delete them."""
-    for name in DEPLOYMENT.localized:
+    for name in DEPLOYMENT.tables:
         client.delete_table(TableName=f"{prefix}-{name}")
 
 
 def _key(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.name: item[key.name] for key in _keys(DEPLOYMENT.localized[name])}
+    return {key.name: item[key.name] for key in _keys(DEPLOYMENT.tables[name])}
 
 
-def _keys(table: Table) -> list[Any]:
+def _keys(table: AnyTable) -> list[Any]:
     return [key for key in (table.hash_key, table.range_key) if key is not None]
 
 
