@@ -10,6 +10,7 @@ import typer
 
 from domicile.cli import (
     advise,
+    backfill,
     bridge,
     demo,
     deployer,
@@ -61,6 +62,7 @@ app.command()(project.build)
 app.command()(demo.demo)
 app.command()(simulate.simulate)
 app.command()(load.load)
+app.command()(backfill.backfill)
 app.command()(status.status)
 app.command()(review.review)
 app.command()(deployer.deployer_policy)

@@ -1,0 +1,1 @@
+"""Copying a table's items into another one of the deployment: ``domicile backfill``."""
