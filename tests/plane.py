@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -74,6 +75,16 @@ def _answers(port: int) -> bool:
             return False
 
 
+def allow(action: str, resource: str) -> dict[str, Any]:
+    """Return a statement that allows an action on a resource."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """Return the document of some statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 class Plane:
     """Access to a server: clients, its own paths, and resources with names of their own.
 
@@ -110,11 +121,30 @@ class Plane:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
+    def role(self, *statements: dict[str, Any], services: Sequence[str] = ("lambda", "events")) -> str:
+        """Return the ARN of a new role that some services may assume, with these statements as its policy."""
+        iam, name = self.client("iam"), f"r-{uuid4()}"
+        principal = {"Service": [f"{service}.amazonaws.com" for service in services]}
+        trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=policy(*statements))
+        return self.arn("iam", f"role/{name}")
+
+    @cached_property
+    def any_role(self) -> str:
+        """The ARN of a role that may do everything."""
+        return self.role(allow("*", "*"))
+
     def queue(self, region: str | None = None, **attributes: str) -> tuple[str, str]:
-        """Return URL and ARN of a new queue."""
+        """Return URL and ARN of a new queue, which takes what EventBridge sends unless it has another policy."""
         name = f"q-{uuid4()}"
-        url = self.client("sqs", region).create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return url, self.arn("sqs", name, region)
+        arn = self.arn("sqs", name, region)
+        from_rules = allow("sqs:SendMessage", arn) | {"Principal": {"Service": "events.amazonaws.com"}}
+        url = self.client("sqs", region).create_queue(
+            QueueName=name, Attributes={"Policy": policy(from_rules), **attributes}
+        )["QueueUrl"]
+        return url, arn
 
     def receive(self, url: str, region: str | None = None) -> list[dict[str, Any]]:
         """Take what is in a queue (at most ten messages) out of it."""
@@ -154,10 +184,9 @@ class Plane:
         self.client("lambda", region).create_function(
             FunctionName=name,
             Runtime="python3.13",
-            Role=self.arn("iam", "role/any"),
             Handler="code.handler",
             Code={"ZipFile": code.getvalue()},
-            **{"Timeout": 10, **settings},
+            **{"Role": self.any_role, "Timeout": 10, **settings},
         )
         return name
 
@@ -208,7 +237,7 @@ class Plane:
         """Put a rule with one target on a bus."""
         events = self.client("events", region)
         events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
-        role = {"RoleArn": self.arn("iam", "role/any")} if ":event-bus/" in target_arn else {}
+        role = {"RoleArn": self.any_role} if ":event-bus/" in target_arn else {}
         targets = [{"Id": "t", "Arn": target_arn, **role, **target}]
         events.put_targets(Rule=name, EventBusName=bus, Targets=targets)
 

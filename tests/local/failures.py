@@ -27,6 +27,7 @@ from domicile.local.api import LocalAws
 from domicile.naming import Names
 from domicile.project import find_root
 from tests.local.regions import CONTROL, DEADLINE_S, Regions, eventually, text
+from tests.plane import allow, policy
 
 MUMBAI, VIRGINIA, IRELAND = "ap-south-1", "us-east-1", "eu-west-1"
 NAME = "shopease"
@@ -291,7 +292,12 @@ class PolicyDocument:
 def tapped(regions: Regions) -> Iterator[dict[str, str]]:
     """Copy every event on every Region's bus into a queue of that Region; the URLs of these queues by Region."""
     name = f"{NAME}-tap"
-    taps = {region: regions.client("sqs", region).create_queue(QueueName=name)["QueueUrl"] for region in regions.all}
+    from_rules = allow("sqs:SendMessage", "*") | {"Principal": {"Service": "events.amazonaws.com"}}
+    attributes = {"Policy": policy(from_rules)}
+    taps = {
+        region: regions.client("sqs", region).create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        for region in regions.all
+    }
     for region, url in taps.items():
         arn = regions.client("sqs", region).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         events = regions.client("events", region)

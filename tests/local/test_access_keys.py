@@ -6,9 +6,10 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 
-from tests.plane import THERE, Plane
+from tests.plane import THERE, Plane, allow, policy
 
 
 class _User:
@@ -98,12 +99,23 @@ def test_the_callers_address_is_a_condition(user: _User) -> None:
     assert user.put() == "AccessDeniedException"
 
 
-def test_a_roles_session_may_do_everything_in_the_account(plane: Plane) -> None:
+def test_a_roles_session_acts_as_the_roles_policies_allow(plane: Plane) -> None:
     iam, name = plane.client("iam"), f"r-{uuid4()}"
-    statement = {"Effect": "Allow", "Principal": {"AWS": plane.arn("iam", "root")}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    trust = allow("sts:AssumeRole", "*") | {"Principal": {"AWS": plane.arn("iam", "root")}}
+    del trust["Resource"]
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
     session = plane.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     stream, arn = plane.stream()
-    kinesis = plane.client("kinesis", key=session["AccessKeyId"], secret=session["SecretAccessKey"])
-    assert kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"] == arn
+    kinesis = boto3.client(
+        "kinesis",
+        region_name=plane.here,
+        endpoint_url=plane.endpoint,
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+    assert _code(kinesis, "describe_stream_summary", StreamName=stream) == "AccessDeniedException"
+    iam.put_role_policy(
+        RoleName=name, PolicyName="read", PolicyDocument=policy(allow("kinesis:DescribeStreamSummary", arn))
+    )
+    assert _code(kinesis, "describe_stream_summary", StreamName=stream) == "OK"

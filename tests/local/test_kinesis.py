@@ -74,7 +74,7 @@ def test_a_record_comes_as_lambda_gives_it(plane: Plane) -> None:
         "eventVersion": "1.0",
         "eventID": f"{put['ShardId']}:{put['SequenceNumber']}",
         "eventName": "aws:kinesis:record",
-        "invokeIdentityArn": plane.arn("iam", "role/any"),
+        "invokeIdentityArn": plane.any_role,
         "awsRegion": plane.here,
         "eventSourceARN": arn,
     }
@@ -130,6 +130,8 @@ def test_a_blocked_shard_holds_up_no_other(plane: Plane) -> None:
         (record,) = _put(plane, stream, "good", key=key)["Records"]
         keys[record["ShardId"]] = key
     blocked, free = keys.values()
+    # What is good is not to share its batch with what is bad.
+    eventually(lambda: plane.logged(function), lambda found: sum(map(len, found)) >= len(keys))
     _put(plane, stream, "bad", key=blocked)
     eventually(lambda: plane.logged(function), lambda found: ["bad"] in found)
     _put(plane, stream, "late", key=free)

@@ -1,7 +1,8 @@
 """What stands in front of MiniStack: the fault injector, the plane's own paths, and an ear for traces.
 
 Own paths: ``GET /_domicile/health``; ``POST``, ``GET`` and ``DELETE /_domicile/faults``; ``POST /_domicile/ttl``, which
-expires items now. The X-Ray API is not in MiniStack: segments are accepted and dropped.
+expires items now; ``GET /_domicile/permissions``, what IAM was asked. The X-Ray API is not in MiniStack: segments are
+accepted and dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CREDENTIAL = re.compile(rb"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _JSON = b"application/x-amz-json-1.0"
 
 
-def gateway(inner: App, faults: Faults, expire: Callable[[], int]) -> App:
+def gateway(inner: App, faults: Faults, expire: Callable[[], int], asked: Callable[[], list[dict[str, Any]]]) -> App:
     """Return the ASGI application that serves the plane's own paths and passes the rest to ``inner``."""
 
     async def own(method: str, path: str, receive: Receive) -> tuple[int, object]:
@@ -34,6 +35,8 @@ def gateway(inner: App, faults: Faults, expire: Callable[[], int]) -> App:
                 return HTTPStatus.OK, {"status": "ok"}
             case "POST", "/_domicile/ttl":
                 return HTTPStatus.OK, {"expired": expire()}
+            case "GET", "/_domicile/permissions":
+                return HTTPStatus.OK, {"asked": asked()}
             case "GET", "/_domicile/faults":
                 return HTTPStatus.OK, {"rules": faults.list()}
             case "DELETE", "/_domicile/faults":

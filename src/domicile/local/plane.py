@@ -21,6 +21,9 @@ from domicile.local.adaptations import (
     bus_policy,
     invocations,
     managed_keys,
+    mapping_roles,
+    named_resources,
+    permissions,
     put_events,
     put_records,
     queue_messages,
@@ -47,6 +50,9 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
     faults = Faults()
     sandboxes.install(sandbox_files, client_environment(f"http://127.0.0.1:{port}", partition))
     invocations.install(faults)
+    permissions.install()
+    named_resources.install()
+    mapping_roles.install()
     streams.install()
     queue_messages.install()
     redrive.install()
@@ -74,6 +80,6 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
         # First the sandboxes: a request that waits for one would hold up the end.
         await asyncio.to_thread(lambda_runtime.reset)
 
-    served: Any = gateway(access_keys.install(), faults, time_to_live.expire)
+    served: Any = gateway(access_keys.install(), faults, time_to_live.expire, permissions.asked)
     await serve(served, config, shutdown_trigger=stop)
     lambda_runtime.reset()

@@ -3,8 +3,8 @@
 AWS: a rule may forward to an event bus of another Region; the event keeps its original Region and account and gets a
 new id. An event that crossed once does not cross again (THIRD_REGION_HOP_DETECTED). Where a target can't take an
 event, EventBridge tries again with growing waits until the target's retry policy is exhausted (by default 185 retries
-or 24 hours), unless the reason can't pass, and then sends the event to the target's dead-letter queue with what went
-wrong in message attributes.
+or 24 hours), unless the reason can't pass, such as a missing permission, and then sends the event to the target's
+dead-letter queue with what went wrong in message attributes.
 
 MiniStack 1.5.33: refuses a bus of another Region with a log line, stores retry policy and dead-letter queue and uses
 neither: what can't be delivered is lost.
@@ -29,7 +29,7 @@ from ministack.core.arn import Arn, ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch, eventbridge
 
-from domicile.local.adaptations import expect_function, expect_value, queue_messages
+from domicile.local.adaptations import expect_function, expect_value, permissions, queue_messages
 from domicile.local.adaptations.queue_messages import UndeliverableError
 from domicile.local.faults import Faults
 
@@ -37,6 +37,7 @@ _RETRY_FIRST_S = 0.2
 _RETRY_LONGEST_S = 5.0
 _RETRIES_DEFAULT = 185
 _AGE_DEFAULT_S = 86_400
+_EVENTS = "events.amazonaws.com"
 # On an event's record, beside MiniStack's own keys.
 _CROSSED = "_CrossedRegion"
 
@@ -140,7 +141,10 @@ def _handled(target: dict[str, Any]) -> Arn | None:
 
 
 def _to_queue(delivery: _Delivery) -> None:
-    queue_messages.send(str(delivery.arn), delivery.body())
+    queue = str(delivery.arn)
+    if not permissions.service_may(_EVENTS, "sqs:SendMessage", queue, delivery.rule["Arn"]):
+        raise UndeliverableError("NO_PERMISSIONS", f"The policy of {queue} or of its key does not let the rule in.")
+    queue_messages.send(queue, delivery.body())
 
 
 def _to_bus(delivery: _Delivery) -> None:
@@ -148,6 +152,13 @@ def _to_bus(delivery: _Delivery) -> None:
         raise UndeliverableError(
             "THIRD_REGION_HOP_DETECTED", f"The event came from another Region and is not forwarded to {delivery.arn}."
         )
+    role = delivery.target.get("RoleArn")
+    if not (
+        role
+        and permissions.may_assume(_EVENTS, role, delivery.rule["Arn"])
+        and permissions.role_may(role, "events:PutEvents", str(delivery.arn))
+    ):
+        raise UndeliverableError("NO_PERMISSIONS", f"The rule's role {role} may not put events on {delivery.arn}.")
     bus = delivery.arn.resource.removeprefix("event-bus/")
     forwarded = {**delivery.event, "EventBusName": bus, "EventId": str(uuid.uuid4()), _CROSSED: True}
     # MiniStack's guard against loops knows rules by name alone, and the names are the same in every Region.
@@ -173,7 +184,7 @@ def _dead_letter(delivery: _Delivery, error: _PassingError | UndeliverableError,
     with request_scope(*delivery.rule_scope):
         cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1, "Count", {"RuleName": rule["Name"]})
     log.warning("%s to %s: %s", error.code, delivery.arn, "dead-letter queue" if queue else "dropped")
-    if not queue:
+    if not queue or not permissions.service_may(_EVENTS, "sqs:SendMessage", queue, rule["Arn"]):
         return
     attributes = {
         "RULE_ARN": rule["Arn"],

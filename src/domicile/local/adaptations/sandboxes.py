@@ -2,7 +2,8 @@
 
 AWS: a handler sees the standard library, its zip (and layers) and the runtime's boto3; its environment has Lambda's
 variables and its own. A sandbox survives a handler's exception; the caller gets the exception's type, message and
-stack. The log has what the handler printed, no more and no less.
+stack. The log has what the handler printed, no more and no less, if the function's role may write it. The role must let
+Lambda act as it; the handler's own calls are its, too.
 
 MiniStack 1.5.33: runs the handler with the server's own packages on the path and the server's own environment, ends
 the process at an exception, calls every error Runtime.HandlerError without a stack, and waits a fixed time for output,
@@ -37,11 +38,13 @@ from ministack.core.arn import parse_arn
 from ministack.services import lambda_svc
 
 from domicile.local import sandbox as sandbox_program
-from domicile.local.adaptations import expect_function, expect_value
+from domicile.local.adaptations import access_keys, expect_function, expect_value, permissions
 from domicile.local.runtime import link_runtime
 
 _INIT_TIMEOUT_S = 10
 _CHUNK_BYTES = 65_536
+_WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
+_LAMBDA = "lambda.amazonaws.com"
 
 
 def install(folder: Path, aws: dict[str, str]) -> None:
@@ -56,6 +59,9 @@ def install(folder: Path, aws: dict[str, str]) -> None:
     expect_value(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")
     create_alias = expect_function(lambda_svc, "_create_alias", "func_name", "data")
     expect_function(lambda_svc, "_get_func_record_for_qualifier", "name", "qualifier")
+    emit_logs = expect_function(
+        lambda_svc, "_emit_lambda_logs", "func", "request_id", "log_text", "error", "duration_ms", "log_source"
+    )
     expect_function(concurrency, "spawn_background", "fn", "args", "thread_name", "kwargs")
     link_runtime(folder / "runtime")
 
@@ -77,11 +83,24 @@ def install(folder: Path, aws: dict[str, str]) -> None:
             concurrency.spawn_background(_prepare, func, thread_name="prepare-sandbox")
         return answer
 
+    def emit_permitted_logs(func: dict[str, Any], *invocation: Any, **source: Any) -> None:
+        group = _log_group(func["config"])
+        if all(permissions.role_may(func["config"]["Role"], action, group) for action in _WRITE_LOG):
+            emit_logs(func, *invocation, **source)
+
+    lambda_svc._emit_lambda_logs = emit_permitted_logs
     lambda_runtime._worker_class_for = sandbox_class
     lambda_svc._execute_function_warm = execute_in_sandbox
     lambda_svc._create_alias = create_alias_and_sandbox
     # A function is ready at once: Terraform asks every few seconds whether it is.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.05
+
+
+def _log_group(config: dict[str, Any]) -> str:
+    """Return what a policy calls the streams of a function's log group."""
+    arn = parse_arn(config["FunctionArn"])
+    name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+    return f"arn:{arn.partition}:logs:{arn.region}:{arn.account_id}:log-group:{name}:log-stream:"
 
 
 def _is_python(config: dict[str, Any]) -> bool:
@@ -166,6 +185,9 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
     def _ensure_started(self, log: bytearray) -> dict[str, Any]:
         if self._proc is not None and self._proc.poll() is None:
             return {}
+        if not permissions.may_assume(_LAMBDA, self.config["Role"], self.config["FunctionArn"]):
+            message = "The role defined for the function cannot be assumed by Lambda."
+            return {"error": {"errorType": "AccessDeniedException", "errorMessage": message}}
         self._spawn()
         # Lambda allows ten seconds, and then once more the function's own timeout.
         return self._await(log, _INIT_TIMEOUT_S + self.config.get("Timeout", 3))
@@ -240,6 +262,7 @@ class _Sandbox(lambda_runtime.Worker):  # type: ignore[misc]
         return {
             **config.get("Environment", {}).get("Variables", {}),
             **self._aws,
+            **access_keys.of_function(config),
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",

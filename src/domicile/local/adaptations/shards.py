@@ -36,6 +36,7 @@ class Shard(Protocol):
 
     shard_id: str
     batch_info: str
+    read_actions: tuple[str, ...]
 
     def position(self) -> int:
         """Return the mapping's position."""
@@ -71,6 +72,7 @@ class _TableShard:
 
     shard_id = "shardId-00000000000000000000-00000000"
     batch_info = "DDBStreamBatchInfo"
+    read_actions: tuple[str, ...] = ("dynamodb:GetShardIterator", "dynamodb:GetRecords")
 
     def __init__(self, account: str, region: str, mapping: dict[str, Any]) -> None:
         self._scope = {"account_id": account, "region": region}
@@ -135,6 +137,7 @@ class _KinesisShard:
     """A shard of a Kinesis stream. A record's position is its sequence number."""
 
     batch_info = "KinesisBatchInfo"
+    read_actions: tuple[str, ...] = ("kinesis:GetShardIterator", "kinesis:GetRecords")
 
     def __init__(self, shard_id: str, positions: dict[str, int], mapping: dict[str, Any]) -> None:
         self.shard_id = shard_id

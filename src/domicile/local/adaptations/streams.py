@@ -30,7 +30,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import eventbridge, lambda_svc
 
-from domicile.local.adaptations import expect_function, expect_value, queue_messages, shards
+from domicile.local.adaptations import expect_function, expect_value, mapping_roles, queue_messages, shards
 from domicile.local.adaptations.shards import Placed, Shard
 
 _PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
@@ -94,7 +94,7 @@ class _Reader(threading.Thread):
         with request_scope(*self._scope):
             while self._active:
                 self._woken.clear()
-                batch = self._read()
+                batch = self._read() if mapping_roles.may(self._mapping, *self._shard.read_actions) else []
                 if not batch:
                     self._woken.wait(_IDLE_S)
                     continue
@@ -233,6 +233,8 @@ class _Reader(threading.Thread):
                 "streamArn": self._mapping["EventSourceArn"],
             },
         }
+        if not mapping_roles.may(self._mapping, "sqs:SendMessage", resource_arn=queue):
+            return
         try:
             queue_messages.send(queue, json.dumps(description))
         except queue_messages.UndeliverableError as refused:
