@@ -26,8 +26,9 @@ class Options:
 
     A Region is left alone after ``failures_max`` failures in a row, for ``retry_after_s`` at first, twice as long each
     time, up to ``retry_after_s_max``; then one call tries it again. ``redirects_max`` bounds how many stubs are
-    followed, ``attempts_max`` how often a write that lost a race is stamped anew, and a read or a write that must wait
-    is tried again after ``pause_s``, twice as long each time. ``session_entries_max`` bounds a session's token.
+    followed, ``attempts_max`` how often a write that lost a race is stamped anew, or sent again to a native table, and
+    a read or a write that must wait is tried again after ``pause_s``, twice as long each time. ``session_entries_max``
+    bounds a session's token.
     """
 
     placement: Placement = "home"
