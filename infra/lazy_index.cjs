@@ -3,7 +3,7 @@
 "use strict";
 const Module = require("node:module");
 
-const INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/](?:.+[\\/])?lib[\\/]index\.js$/;
+const INDEX = /[\\/]@cdkt[fn][\\/]provider-[^\\/]+[\\/](?:.+[\\/])?lib[\\/]index\.js$/;
 const load = Module.prototype.require;
 
 Module.prototype.require = function (id) {

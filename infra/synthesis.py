@@ -16,6 +16,8 @@ from infra.artifacts import ROOT, Artifact
 from infra.region_stack import RegionStack
 
 _LOCK = ".terraform.lock.hcl"
+# What the lock admits, whichever provider the bindings were generated from.
+_PROVIDER = {"source": "aws", "version": "5.100.0"}
 
 
 def synthesize(deployment: Deployment, artifacts: Mapping[str, Artifact], dist: Path, out: Path | None = None) -> Path:
@@ -27,6 +29,8 @@ def synthesize(deployment: Deployment, artifacts: Mapping[str, Artifact], dist: 
     """
     app = App(outdir=str(out) if out else None)
     stacks = {region: RegionStack(app, deployment, region, artifacts, dist) for region in deployment.regions}
+    for stack in stacks.values():
+        stack.add_override("terraform.required_providers.aws", _PROVIDER)
     for region, others in stacks_before(deployment.native).items():
         for other in sorted(others):
             stacks[region].add_dependency(stacks[other])

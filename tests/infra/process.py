@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from infra.artifacts import ROOT
 
@@ -12,11 +13,13 @@ _SET_BY_THE_BINDINGS = ("NODE_OPTIONS", "JSII_NODE")
 _TIMEOUT_S = 180
 
 
-def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(
+    *arguments: str, program: str | Path = sys.executable, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run Python in the project's root, with the environment that the tests were started in and some variables more."""
     inherited = {name: value for name, value in os.environ.items() if name not in _SET_BY_THE_BINDINGS}
     return subprocess.run(  # noqa: S603  # the tests' own programs
-        [sys.executable, *arguments],
+        [program, *arguments],
         cwd=ROOT,
         env=inherited | environment,
         capture_output=True,
