@@ -47,6 +47,13 @@ def test_the_tables_description_says_so_of_each_replica(plane: Plane, keys: dict
     assert replica["ReplicaTableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
 
 
+def test_the_account_has_the_role_that_replicates(plane: Plane, keys: dict[str, str]) -> None:
+    role = plane.client("iam", OTHER).get_role(RoleName="AWSServiceRoleForDynamoDBReplication")["Role"]
+    assert role["Arn"].endswith(
+        "role/aws-service-role/replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication"
+    )
+
+
 def test_the_key_that_aws_manages_for_a_service_is_there_when_asked_for(plane: Plane) -> None:
     kms = plane.client("kms", OTHER)
     arn = kms.describe_key(KeyId="alias/aws/dynamodb")["KeyMetadata"]["Arn"]
