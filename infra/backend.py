@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from cdktf import CloudBackend, LocalBackend, NamedCloudWorkspace, S3Backend, TerraformStack
+from cdktf import (
+    CloudBackend,
+    LocalBackend,
+    NamedCloudWorkspace,
+    S3Backend,
+    TaggedCloudWorkspaces,
+    TerraformStack,
+)
 
 from domicile import deployment
 
@@ -24,5 +31,8 @@ def configure(stack: TerraformStack, name: str, backend: deployment.AnyBackend) 
             # cdktf 0.21 does not know the option yet.
             stack.add_override("terraform.backend.s3.use_lockfile", backend.lockfile)
         case deployment.CloudBackend():
-            workspace = NamedCloudWorkspace(name, project=backend.project)
+            workspace: NamedCloudWorkspace | TaggedCloudWorkspaces = NamedCloudWorkspace(name, project=backend.project)
+            if backend.tags:
+                # Terraform takes a name or tags. The stack's name is a tag, too, so that no other workspace is meant.
+                workspace = TaggedCloudWorkspaces([*backend.tags, name], project=backend.project)
             CloudBackend(stack, organization=backend.organization, hostname=backend.hostname, workspaces=workspace)

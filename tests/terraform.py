@@ -32,18 +32,22 @@ def empty_aws(partition: str, folder: Path) -> Iterator[dict[str, str]]:
 
 
 class Terraform:
-    """An initialized stack, its state beside it; ``binding`` are the variables that bind it to a local AWS."""
+    """An initialized stack; ``binding`` are the variables that bind it to a local AWS.
 
-    def __init__(self, stack: Path, binding: Mapping[str, str]) -> None:
+    Its state is beside it; with ``backend``, settings for its own backend at ``terraform init``, it is where that says.
+    """
+
+    def __init__(self, stack: Path, binding: Mapping[str, str], backend: Mapping[str, str] | None = None) -> None:
         self._stack, self._program = stack, find_terraform()
-        backend = {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
-        (stack / "local_override.tf.json").write_text(json.dumps(backend), encoding="utf-8")
+        if backend is None:
+            beside = {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
+            (stack / "local_override.tf.json").write_text(json.dumps(beside), encoding="utf-8")
         configuration = stack / "terraform.rc"
         configuration.write_text(cli_configuration(ROOT, os.environ), encoding="utf-8")
         passed_on = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         own = {"TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
         self._environment = {**passed_on, **binding, **own}
-        self.run("init")
+        self.run("init", *(f"-backend-config={name}={value}" for name, value in (backend or {}).items()))
 
     def run(self, command: str, *arguments: str) -> str:
         """Return what a command prints; fail with what it says if it fails."""

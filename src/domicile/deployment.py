@@ -25,6 +25,7 @@ from domicile.table import Table
 from domicile.tags import TAGS, Tags
 
 _POLICY_BYTES_MAX = 2_000_000  # AppConfig's hosted configuration store
+_WORKSPACE_TAGS_MAX = 20
 _CROSSING = {"between", "global_items", "stubs"}  # what the functions must know of a bridge
 
 _REGION = (
@@ -60,18 +61,38 @@ class S3Backend(Model):
     kind: Literal["s3"] = Field(description="local, s3 or cloud")
     bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the name of an S3 bucket")
     region: RegionName = Field(description=_ONE_REGION)
-    key_prefix: str = Field("", max_length=512, description="what the state objects' keys begin with")
+    key_prefix: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9!_.*'()-][A-Za-z0-9!_.*'()/-]{0,511})?$",
+        description="what the state objects' keys begin with: up to 512 letters, digits and !_.*'()-/, no slash first",
+    )
     kms_key_id: str | None = Field(None, min_length=1, description="the ID, ARN or alias of a KMS key")
     lockfile: bool = Field(True, description="true (a lock object beside the state, Terraform 1.10 or later) or false")
 
 
 class CloudBackend(Model):
-    """Terraform Cloud or Enterprise, one workspace per Region's stack."""
+    """Terraform Cloud or Enterprise, one workspace per Region's stack, named after it."""
 
     kind: Literal["cloud"] = Field(description="local, s3 or cloud")
-    organization: str = Field(min_length=1, description="the organization's name")
-    hostname: str = Field("app.terraform.io", min_length=1, description="the host of Terraform Cloud or Enterprise")
-    project: str | None = Field(None, min_length=1, description="the name of a project in the organization")
+    organization: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="the organization's name: up to 40 letters, digits, hyphens and underscores",
+    )
+    hostname: str = Field(
+        "app.terraform.io",
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]+(:[0-9]{1,5})?$",
+        description="the host of Terraform Cloud or Enterprise, such as app.terraform.io, without https://",
+    )
+    project: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_ -]{3,40}$",
+        description="the name of a project in the organization: 3 to 40 letters, digits, spaces, hyphens, underscores",
+    )
+    tags: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9:_-]{0,254}$")]] = Field(
+        [],
+        max_length=_WORKSPACE_TAGS_MAX,
+        description=f"at most {_WORKSPACE_TAGS_MAX} tags of the workspaces: lower-case letters, digits and :_-",
+    )
 
 
 AnyBackend = LocalBackend | S3Backend | CloudBackend

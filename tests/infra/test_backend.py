@@ -38,6 +38,15 @@ _KEY = "domicile/harbour-us-east-1.tfstate"
                 "workspaces": {"name": "harbour-us-east-1", "project": "quay"},
             },
         ),
+        (
+            {"kind": "cloud", "hostname": "tfe.harbour.org", "organization": "harbour", "tags": ["team:quay"]},
+            "cloud",
+            {
+                "organization": "harbour",
+                "hostname": "tfe.harbour.org",
+                "workspaces": {"tags": ["team:quay", "harbour-us-east-1"]},
+            },
+        ),
     ],
 )
 def test_each_region_has_a_state_of_its_own(
@@ -47,3 +56,25 @@ def test_each_region_has_a_state_of_its_own(
     terraform = Stack.read(synthesize_stand_ins(elsewhere, tmp_path), "harbour-us-east-1").configuration["terraform"]
     assert terraform[block] == expected
     assert {"backend", "cloud"} & set(terraform) == {block}
+
+
+@pytest.mark.parametrize("backend", [{"kind": "s3", **_S3}, {"kind": "cloud", **_CLOUD}])
+def test_a_backend_changes_nothing_else(
+    deployment: Deployment, stacks: Path, tmp_path: Path, backend: dict[str, Any]
+) -> None:
+    elsewhere = Deployment.model_validate(deployment.model_dump(exclude_none=True) | {"backend": backend})
+    for stack in synthesize_stand_ins(elsewhere, tmp_path).iterdir():
+        assert _but_for_the_state(tmp_path / "out" / "stacks", stack.name) == _but_for_the_state(stacks, stack.name)
+
+
+def test_no_stack_reads_the_state_of_another(stacks: Path, bridged: Path, natively: Path) -> None:
+    for stack in (*stacks.iterdir(), *bridged.iterdir(), *natively.iterdir()):
+        assert "terraform_remote_state" not in (stack / "cdk.tf.json").read_text(encoding="utf-8")
+
+
+def _but_for_the_state(stacks: Path, name: str) -> dict[str, Any]:
+    configuration = Stack.read(stacks, name).configuration
+    configuration.pop("//")
+    for block in ("backend", "cloud"):
+        configuration["terraform"].pop(block, None)
+    return configuration

@@ -134,6 +134,7 @@ def test_nothing_of_the_users_shell_reaches_terraform(tmp_path: Path, monkeypatc
     [
         {"backend": {"s3": {"bucket": "production", "key": "k", "region": "eu-west-1"}}},
         {"cloud": {"organization": "production", "workspaces": {"name": "w"}}},
+        {"cloud": {"organization": "production", "workspaces": {"tags": ["w"], "project": "p"}}},
         {"backend": {"local": {"path": "/elsewhere/terraform.tfstate"}}},
     ],
 )
@@ -146,6 +147,10 @@ def test_every_stacks_state_is_beside_it_whatever_the_backend(
     (tmp_path / "stack" / "cdk.tf.json").write_text(json.dumps(stack))
     Stacks.prepare(find_terraform(), tmp_path, tmp_path, tmp_path, BOUND).apply(progress(io.StringIO()))
     assert json.loads((tmp_path / "stack" / "terraform.tfstate").read_text())["resources"]
+    # Nothing else is replaced: the stack is as it was synthesized, and the file that overrides it has no other word.
+    assert json.loads((tmp_path / "stack" / "cdk.tf.json").read_text()) == stack
+    (override,) = (tmp_path / "stack").glob("*override.tf.json")
+    assert json.loads(override.read_text()) == {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
 
 
 def test_a_failed_apply_shows_the_end_of_its_log_and_where_the_rest_is(

@@ -132,10 +132,20 @@ def test_a_sensitive_attribute_may_be_an_index_key_where_its_stub_keeps_the_type
             {"kind": "s3", "bucket": "my-state", "region": "eu-west-1"},
             {"key_prefix": "", "kms_key_id": None, "lockfile": True},
         ),
-        ({"kind": "cloud", "organization": "shopease"}, {"hostname": "app.terraform.io", "project": None}),
+        ({"kind": "cloud", "organization": "shopease"}, {"hostname": "app.terraform.io", "project": None, "tags": []}),
+        (
+            {
+                "kind": "cloud",
+                "organization": "s",
+                "hostname": "tfe.shop.com:8443",
+                "project": "The shop",
+                "tags": ["eu:1"],
+            },
+            {},
+        ),
     ],
 )
-def test_backends(tmp_path: Path, backend: dict[str, str], expected: dict[str, Any]) -> None:
+def test_backends(tmp_path: Path, backend: dict[str, Any], expected: dict[str, Any]) -> None:
     deployment = load(tmp_path, yaml.safe_dump(yaml.safe_load(SHOPEASE) | {"backend": backend}))
     assert deployment.backend.model_dump() == backend | expected
 

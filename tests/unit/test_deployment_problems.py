@@ -57,6 +57,7 @@ TABLES = "one or more tables: name (letters, digits, hyphens, underscores and do
 DEPLOYMENT_KEYS = (
     "name, regions, authorities, tables, bridges, alarm_topic, backend, encryption, log_retention_days, tags"
 )
+ORGANIZATION = "the organization's name: up to 40 letters, digits, hyphens and underscores"
 RETENTION = (
     "1 | 3 | 5 | 7 | 14 | 30 | 60 | 90 | 120 | 150 | 180 | 365 | 400 | 545 | 731 | 1096 | 1827 | 2192 | 2557 | 2922 | "
     "3288 | 3653"
@@ -253,7 +254,38 @@ BAD_ELSEWHERE: list[tuple[str, Any, str, str]] = [
         "backend.region: can't be 'Ireland'",
         "a Region of the partitions aws and aws-cn, such as eu-west-1",
     ),
-    ("backend", {"kind": "cloud"}, "backend.organization: is missing", "the organization's name"),
+    (
+        "backend",
+        {"kind": "s3", "bucket": "state", "region": "eu-west-1", "key_prefix": "/shop"},
+        "backend.key_prefix: can't be '/shop'",
+        "what the state objects' keys begin with: up to 512 letters, digits and !_.*'()-/, no slash first",
+    ),
+    ("backend", {"kind": "cloud"}, "backend.organization: is missing", ORGANIZATION),
+    ("backend", {"kind": "cloud", "organization": "a b"}, "backend.organization: can't be 'a b'", ORGANIZATION),
+    (
+        "backend",
+        {"kind": "cloud", "organization": "shop", "hostname": "https://tfe.shop.com"},
+        "backend.hostname: can't be 'https://tfe.shop.com'",
+        "the host of Terraform Cloud or Enterprise, such as app.terraform.io, without https://",
+    ),
+    (
+        "backend",
+        {"kind": "cloud", "organization": "shop", "project": "a/b"},
+        "backend.project: can't be 'a/b'",
+        "the name of a project in the organization: 3 to 40 letters, digits, spaces, hyphens, underscores",
+    ),
+    (
+        "backend",
+        {"kind": "cloud", "organization": "shop", "tags": ["Shop"]},
+        "backend.tags[0]: can't be 'Shop'",
+        "at most 20 tags of the workspaces: lower-case letters, digits and :_-",
+    ),
+    (
+        "backend",
+        {"kind": "cloud", "organization": "shop", "workspace": "one"},
+        "backend.workspace: is not a known key",
+        "a mapping with the keys kind, organization, hostname, project, tags",
+    ),
     ("tags", {"team": 7}, "tags.team: can't be 7", "at most 40 AWS tags: key -> value, both strings"),
     ("tags", {"aws:team": "a"}, "tags.aws:team: belongs to AWS", "a key that doesn't begin with aws:"),
 ]
