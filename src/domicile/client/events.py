@@ -23,7 +23,7 @@ class Kind(Enum):
     RESOLVE = "resolve"
     """A read fetched ``count`` items from their home, ``to_region``."""
     FAILOVER = "failover"
-    """``region`` did not answer, and the call went on to ``to_region``."""
+    """``region`` did not answer, or has no replica of a native table, and the call went on to ``to_region``."""
     RESTAMP = "restamp"
     """Another write came first, and this one was stamped above it."""
     HELD_LOCAL = "held_local"

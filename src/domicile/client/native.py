@@ -13,13 +13,14 @@ from botocore.exceptions import ClientError
 
 from domicile.client.context import Context
 from domicile.client.errors import RegionsUnavailable
+from domicile.client.events import Event, Kind
 from domicile.client.expressions import Parameters, refuse_legacy
 from domicile.client.items import Item
 from domicile.client.reach import Reply
 from domicile.client.steps import Pause, Steps
 from domicile.core.policy import NativePolicy
 
-_CONFLICT = "ReplicatedWriteConflictException"
+_CONFLICT, _ABSENT = "ReplicatedWriteConflictException", "ResourceNotFoundException"
 _PINNED = (
     "a consistent read of an eventual native table holds in one Region: without ConsistentRead, the next one answers"
 )
@@ -72,7 +73,8 @@ class Native:
     ) -> Steps[Reply]:
         """Send to the first Region that answers, ``pinned`` to the nearest alone.
 
-        A write that met one of another Region at the same item of a strong table was not done, and is sent again.
+        A write that met one of another Region at the same item of a strong table was not done, and is sent again. While
+        a replica is made or deleted, the policy may name a Region that does not have it: then the next one is asked.
         """
         attempts, pause_s = 1, self._context.options.pause_s
         while True:
@@ -85,10 +87,15 @@ class Native:
                     raise RegionsUnavailable(error.regions, f"{error}; {_PINNED}") from None
                 raise
             except ClientError as error:
-                if error.response["Error"]["Code"] != _CONFLICT or attempts == self._context.options.attempts_max:
+                code = error.response["Error"]["Code"]
+                if code == _ABSENT and len(regions) > 1:
+                    self._context.tell(Event(Kind.FAILOVER, regions[0], regions[1], table))
+                    regions = regions[1:]
+                elif code == _CONFLICT and attempts < self._context.options.attempts_max:
+                    yield Pause(pause_s)
+                    attempts, pause_s = attempts + 1, pause_s * 2
+                else:
                     raise
-                yield Pause(pause_s)
-                attempts, pause_s = attempts + 1, pause_s * 2
                 continue
             if reply.refusal is not None:
                 raise reply.refusal

@@ -168,6 +168,15 @@ def test_a_conflict_that_does_not_end_is_raised(client: Scripted) -> None:
     assert client.pauses_s == [1, 2]
 
 
+def test_a_region_whose_replica_is_not_there_leaves_it_to_the_next(client: Scripted) -> None:
+    absent = error("ResourceNotFoundException", 400)
+    client.run(get(client, ConsistentRead=True), absent, OK)
+    assert client.went_to == [US, EU]
+    assert [(event.kind, event.region, event.to_region) for event in client.events] == [(Kind.FAILOVER, US, EU)]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.run(put(client), absent, absent, absent)
+
+
 def test_a_session_is_refused_since_there_are_no_versions_to_follow(client: Scripted) -> None:
     with pytest.raises(UnsafeOperation, match=f"{EVERYWHERE} is a native table"):
         client.run(client.table(Session(None, 8), EVERYWHERE).get_item({"Key": KEY}, None))
