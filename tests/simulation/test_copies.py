@@ -1,0 +1,160 @@
+"""A table that is filled by copies while applications write it already: theirs win, on schedules with every failure.
+
+What copies is written by the decisions of ``domicile backfill``, some time after it looked, from a source that changes.
+Its checkers are those of any schedule: to them a copy is one more write, and the greatest version must survive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+
+from domicile.core import copying
+from domicile.core.control import Control, Image, without
+from domicile.core.copying import IntoLocalized, Verdict
+from domicile.core.policy import Policy
+from domicile.core.version import COUNTER_MAX, Version, of_copy, stamp
+from domicile.pipeline.apply import LEDGER_TOMBSTONE, Applier
+from domicile.pipeline.ports import Store
+from domicile.simulator.applications import Applications
+from domicile.simulator.checkers import check
+from domicile.simulator.faults import Faults
+from domicile.simulator.history import Write, write_id
+from domicile.simulator.region import CONTROL, LEDGER, TABLE, Region
+from domicile.simulator.schedule import Schedule
+
+SEEDS = range(200)
+_COPIES = 0.5
+_SOURCE_CHANGES = 0.4
+_GONE = 0.2
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a removal needs of a Region."""
+
+    region: str
+    store: Store
+    now_ms: Callable[[], int]
+    nonce: Callable[[], str]
+
+
+class Copying(Applications):
+    """Half of what it does is to copy; between the look at an item and its copy anything may happen."""
+
+    made: ClassVar[set[int]] = set()
+    """The copies of the last schedule."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(schedule)
+        self.made.clear()
+        policy, regions = Policy.parse(json.loads(schedule.documents[-1])), schedule.topology.regions
+        primary = regions[0]
+        self._table = policy.table(TABLE)
+        self._copiers = {
+            region: IntoLocalized(policy=policy, table=self._table, regions=regions, primary=primary, region=region)
+            for region in regions
+        }
+        self._source: dict[str, Image | None] = {}
+        self._judged: list[tuple[Region, Verdict]] = []
+
+    def act(self) -> None:
+        if self._chance.random() >= _COPIES:
+            super().act()
+        elif self._judged and self._chance.random() < _COPIES:
+            self._copy(*self._judged.pop())
+        else:
+            self._look(self._chance.choice(self._keys))
+
+    def _look(self, key: Image) -> None:
+        name = key["pk"]["S"]
+        if name not in self._source or self._chance.random() < _SOURCE_CHANGES:
+            self._source[name] = None if self._chance.random() < _GONE else {**self._whole(key), **key}
+        image = self._source[name]
+        if image is None:
+            self._remove(key)
+            return
+        (copier,) = (copier for copier in self._copiers.values() if copier.share.holds(image))
+        place = self._schedule.by_name[copier.place(image)]
+        entry = place.store.get(LEDGER, key) or {}
+        tombstone = Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
+        found, counter = place.store.get(TABLE, key), self._chance.randrange(COUNTER_MAX)
+        verdict = copier.judge(image, found, tombstone, self._schedule.now_ms, counter)
+        self._judged.append((place, verdict))
+
+    def _copy(self, place: Region, verdict: Verdict) -> None:
+        put = verdict.write
+        if put is None:
+            return
+        before = place.store.get(TABLE, put.key)
+        if place.store.write(put).applied:
+            self._tell(place, put.key, before, put.image)
+
+    def _remove(self, key: Image) -> None:
+        """Remove a copy, wherever it is whole: what ``domicile backfill --remove`` does of a key."""
+        for copier in self._copiers.values():
+            place = self._schedule.by_name[copier.region]
+            before = place.store.get(TABLE, key)
+            control = Control.of(before, CONTROL)
+            if before is None or control is None or not control.version.is_copy or control.is_stub:
+                continue
+            if not copier.share.holds(before):
+                continue
+            version = of_copy(self._schedule.now_ms, control.version, place.name, self._chance.randrange(COUNTER_MAX))
+            self._tell(place, key, before, None, version)
+            for region in self._schedule.by_name.values():
+                there = Place(region.name, region.store, region.now_ms, self._schedule.nonce)
+                Applier(there).delete(self._table, key, version, place.name)
+            return
+
+    def _tell(
+        self, place: Region, key: Image, before: Image | None, after: Image | None, version: Version | None = None
+    ) -> None:
+        control, earlier = Control.of(after, CONTROL), Control.of(before, CONTROL)
+        if after is None:
+            self._ids += 1
+        write = Write(
+            id=int(after["value"]["N"]) if after is not None else self._ids,
+            region=place.name,
+            key=key["pk"]["S"],
+            image=without(after, CONTROL) if after is not None else None,
+            over=write_id(before),
+            sequence=place.stream.sequence,
+            over_version=str(earlier.version) if earlier is not None else None,
+            version=str(control.version if control is not None else version),
+        )
+        self._schedule.history.writes.append(write)
+        self.made.add(write.id)
+
+
+def problems_of(seed: int) -> list[str]:
+    """Return what is wrong with a schedule, or at its end: a copy where an application wrote or deleted the key."""
+    drawn = Faults.drawn(seed)
+    # A copy of an authority that the map does not have is never made, and one of a map that changes may be made twice.
+    schedule = Schedule(seed, faults=replace(drawn, late_authority=0.0, re_pointed=0.0, directory="everywhere"))
+    history = schedule.run()
+    written = {write.key for write in history.writes if write.void is None and write.id not in Copying.made}
+    return check(history) + [
+        f"{key} is a copy in {region}"
+        for key in written
+        for region, image in history.final[key].items()
+        if write_id(image) in Copying.made
+    ]
+
+
+def failed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
+    monkeypatch.setattr("domicile.simulator.schedule.Applications", Copying)
+    return {seed: problems for seed in SEEDS if (problems := problems_of(seed))}
+
+
+def test_what_applications_write_wins_over_copies_on_every_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failed(monkeypatch) == {}
+
+
+def test_copies_that_are_not_dated_back_win_over_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "of_copy", stamp)
+    assert any("is a copy" in problem for problems in failed(monkeypatch).values() for problem in problems)
