@@ -117,6 +117,8 @@ class _Attempts:
         self._pause_s = context.options.pause_s
         self._native = [member.table for member in members if isinstance(member.table, NativePolicy)]
         self._regions = context.regions_of(self._native) if self._native else context.regions
+        if len(self._native) < len(members):  # Items of localized tables go nowhere but to these, or home.
+            self._regions = tuple(region for region in self._regions if region in context.regions)
 
     def run(self, home: str | None) -> Steps[Parameters]:
         """Send to ``home``, or where there is none to the nearest Region, until it is done or refused."""
@@ -139,12 +141,12 @@ class _Attempts:
         raise WriteContention("other changes of the items came first every time")
 
     def _send(self, home: str | None) -> Steps[Reply]:
-        if not self._regions:
-            raise UnsafeOperation(f"no Region has all of the native tables: {_SPLIT}")
         for table in self._native:
             if home is not None and home not in table.regions:
                 raise UnsafeOperation(f"{table.name} is not in {home}, where other items live: {_SPLIT}")
         if home is None:
+            if not self._regions:
+                raise UnsafeOperation(f"no Region of this client has all of the tables: {_SPLIT}")
             return (yield from self._context.reach.call(self._regions, "transact_write_items", self._stamp, None))
         return (yield from self._context.home_call(home, "transact_write_items", self._stamp, None))
 

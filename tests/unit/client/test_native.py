@@ -275,8 +275,15 @@ class TestATransaction:
             "shop-other": {"regions": [EU], "consistency": "eventual"},
         }
         client = Scripted(policy=Policy.parse({**DOCUMENT, "native": apart}))
-        with pytest.raises(UnsafeOperation, match="no Region has all"):
+        with pytest.raises(UnsafeOperation, match="no Region of this client has all"):
             client.run(client.batches.transact_write_items(transaction(("one", ITEM), ("other", ITEM)), None))
+
+    def test_goes_to_no_region_that_is_not_the_clients_with_localized_items(self) -> None:
+        client = Scripted(regions=(US,), policy=POLICY)
+        client.run(client.batches.transact_write_items(transaction((ABROAD, ITEM)), None), OK)
+        assert client.went_to == [IN]
+        with pytest.raises(UnsafeOperation, match="no Region of this client has all"):
+            client.run(client.batches.transact_write_items(transaction((ABROAD, ITEM), ("orders", KEY)), None))
 
     def test_of_a_strong_table_is_refused(self, client: Scripted) -> None:
         with pytest.raises(UnsafeOperation, match=f"{STRONG}: DynamoDB does no transactions"):
