@@ -65,8 +65,7 @@ def _write(names: Names, sender: str, settings: Gateway, *, customer_managed_key
         known = {"IpAddress": {"aws:SourceIp": settings.addresses}}
     else:
         return []
-    actions = ["kinesis:PutRecord", "kinesis:PutRecords"]
-    write = allow("WriteToStream", actions, [names.bridge_stream_arn(sender)], condition=known)
+    write = allow("WriteToStream", ["kinesis:PutRecords"], [names.bridge_stream_arn(sender)], condition=known)
     if not customer_managed_key:
         return [write]
     # Kinesis asks for the data key, so that it is useless to whom the statement above does not admit.

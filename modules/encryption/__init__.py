@@ -13,11 +13,15 @@ from modules.partitions import logs_principal, via_service
 from modules.policy import Statement, allow, document
 
 # What DynamoDB's guide (encryption at rest, authorizing use of a customer managed key) names as the minimum, without
-# kms:CreateGrant, which only who creates a table needs. SQS needs two of them.
+# kms:CreateGrant, which only who creates a table needs. What a consumer and a producer of SQS need is among them.
 USE = [
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
     *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
 ]
+# For who only reads tables: what AWS's own CDK grants there.
+READ = ["kms:Decrypt", "kms:DescribeKey"]
+# For who only sends to queues (SQS's guide, key management).
+SEND = ["kms:Decrypt", "kms:GenerateDataKey"]
 _DELETION_WINDOW_DAYS = 30  # KMS's longest: what the key encrypted is lost with it
 
 

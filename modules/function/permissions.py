@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domicile.naming import FUNCTIONS, Names
 from modules.authority_map import read_policy
-from modules.encryption import USE, use_keys
+from modules.encryption import READ, SEND, USE, use_keys
 from modules.partitions import has_tracing
 from modules.policy import Statement, allow
 
@@ -15,13 +15,14 @@ InlinePolicies = dict[str, list[Statement]]
 """The statements of each inline policy, by the policy's name."""
 
 _READ_WRITE = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+_KEEP_LEDGER = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
 _FOLLOW = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
 _CONSUME = [
     *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # the event source mapping
     *("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),  # the function, for messages that failed
 ]
 _READ_STREAM = [
-    *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListStreams"),
+    *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards"),
     *("kinesis:GetRecords", "kinesis:GetShardIterator"),
 ]
 # What AWSLambdaVPCAccessExecutionRole allows, without the logs.
@@ -51,7 +52,8 @@ class Permissions:
         return self._policies(
             "listener",
             allow("FollowStreams", _FOLLOW, [f"{self.names.table_arn(table)}/stream/*" for table in self.tables]),
-            allow("SettleWrites", _READ_WRITE, self._tables_and_ledgers()),
+            allow("SettleWrites", _READ_WRITE, self._tables()),
+            allow("KeepLedgers", _KEEP_LEDGER, self._ledgers()),
             allow("PutEvents", ["events:PutEvents"], [self.names.bus_arn]),
             allow("KeepExpiredRecords", ["sqs:SendMessage"], [self.names.queue_arn("stream-dlq")]),
         )
@@ -61,18 +63,18 @@ class Permissions:
         return self._policies(
             "replicator",
             allow("ConsumeInbox", _CONSUME, [self.names.queue_arn("inbox")]),
-            allow("ApplyChanges", _READ_WRITE, self._tables_and_ledgers()),
+            allow("ApplyChanges", _READ_WRITE, self._tables()),
+            allow("KeepLedgers", _KEEP_LEDGER, self._ledgers()),
             *self._read_large_items(self.siblings),
             allow("PutEvents", ["events:PutEvents"], [self.names.bus_arn]),
         )
 
     def anonymizer(self) -> InlinePolicies:
         """Turn moved items of this Region's tables into stubs."""
-        tables = [self.names.table_arn(table) for table in self.tables]
         return self._policies(
             "anonymizer",
             allow("ConsumeReceipts", _CONSUME, [self.names.queue_arn("receipts")]),
-            allow("MakeStubs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], tables),
+            allow("MakeStubs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], self._tables()),
         )
 
     def courier(self) -> InlinePolicies:
@@ -95,6 +97,7 @@ class Permissions:
                 "Resource": "*",
                 "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": names.function_arn("courier")}},
             },
+            *self._use_keys("UseKey", [names], ["dynamodb", "sqs"], sorted({*READ, *SEND})),
         )
 
     def gateway(self, sender: str) -> InlinePolicies:
@@ -108,6 +111,7 @@ class Permissions:
             allow("PutEvents", ["events:PutEvents"], [names.bus_arn]),
             allow("HandOnLargeItems", ["lambda:InvokeFunction"], replicators),
             allow("KeepExpiredRecords", ["sqs:SendMessage"], [names.queue_arn("stream-dlq")]),
+            *self._use_keys("UseKey", [names], ["sqs"], SEND),
         )
 
     def _read_large_items(self, regions: Sequence[Names]) -> list[Statement]:
@@ -118,30 +122,34 @@ class Permissions:
         condition = {"StringEquals": {"aws:RequestedRegion": [names.region for names in regions]}}
         return [
             allow("ReadLargeItems", ["dynamodb:GetItem"], tables, condition=condition),
-            *self._use_keys("ReadLargeItemsKeys", self.siblings, ["dynamodb"]),
+            *self._use_keys("ReadLargeItemsKeys", self.siblings, ["dynamodb"], READ),
         ]
 
     def _policies(self, role: str, *own: Statement) -> InlinePolicies:
         names = self.names
         log_group = f"arn:{names.partition}:logs:{names.region}:{names.account}:log-group:{names.log_group(role)}"
         hash_key = names.secret_arn_pattern(names.hash_secret)
-        read_hash_key = allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [hash_key])
+        of_writers = [
+            allow("ReadHashKey", ["secretsmanager:GetSecretValue"], [hash_key]),
+            *self._use_keys("UseKey", [names], ["dynamodb", "sqs"], USE),
+        ]
         # X-Ray has no resources: its actions can only be allowed on all of them.
         trace = allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])
         shared = [
             allow("Quarantine", ["sqs:SendMessage"], [names.queue_arn("quarantine")]),
-            *([read_hash_key] if role in FUNCTIONS else []),
-            *self._use_keys("UseKey", [names], ["dynamodb", "sqs"]),
+            *(of_writers if role in FUNCTIONS else []),
             allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group}:*"]),
             *([trace] if has_tracing(names.region) else []),
         ]
         return {"work": [*own, *shared], "configuration": [read_policy(self.configuration_arn)]}
 
     def _use_keys(
-        self, sid: str, regions: Sequence[Names], services: Sequence[str], actions: Sequence[str] = USE
+        self, sid: str, regions: Sequence[Names], services: Sequence[str], actions: Sequence[str]
     ) -> list[Statement]:
         return [use_keys(sid, regions, services, actions)] if self.customer_managed_keys and regions else []
 
-    def _tables_and_ledgers(self) -> list[str]:
-        names = self.names
-        return [arn for table in self.tables for arn in (names.table_arn(table), names.ledger_arn(table))]
+    def _tables(self) -> list[str]:
+        return [self.names.table_arn(table) for table in self.tables]
+
+    def _ledgers(self) -> list[str]:
+        return [self.names.ledger_arn(table) for table in self.tables]

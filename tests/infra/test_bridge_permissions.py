@@ -34,7 +34,7 @@ def _user_statements(stack: Stack) -> list[dict[str, Any]]:
 
 def test_the_other_sides_courier_writes_to_its_stream_from_its_addresses_alone(beijing: Stack) -> None:
     write, encrypt = _user_statements(beijing)
-    assert _grants(write) == ({"kinesis:PutRecord", "kinesis:PutRecords"}, [_STREAM])
+    assert _grants(write) == ({"kinesis:PutRecords"}, [_STREAM])
     assert write["Condition"] == {"IpAddress": {"aws:SourceIp": ["203.0.113.7/32", "203.0.113.8/32"]}}
     assert _grants(encrypt) == ({"kms:GenerateDataKey"}, _KEY)
     # Only by a call of Kinesis, which the first statement admits or not.
@@ -83,6 +83,8 @@ def test_the_courier_reads_its_outbox_its_access_key_and_large_items(beijing: St
     secret = "arn:aws-cn:secretsmanager:cn-north-1:1234:secret:harbour/courier-??????"
     assert _grants(statements["ReadAccessKey"]) == ({"secretsmanager:GetSecretValue"}, [secret])
     assert _grants(statements["DecryptAccessKey"]) == ({"kms:Decrypt"}, _KEY)
+    # It reads tables and writes to the quarantine.
+    assert _grants(statements["UseKey"]) == ({"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}, _KEY)
     # Lambda makes the interfaces by the role; the code that runs with it may not.
     assert {action.partition(":")[0] for action in interfaces["Action"]} == {"ec2"}
     assert (alone["Effect"], alone["Action"], alone["Resource"]) == ("Deny", interfaces["Action"], "*")
@@ -100,6 +102,9 @@ def test_the_gateway_function_reads_its_stream_and_calls_the_replicators_of_its_
     assert streams == [_STREAM]
     assert not [action for action in actions if "Put" in action]
     assert _grants(statements["DecryptStream"]) == ({"kms:Decrypt"}, _KEY)
+    assert _grants(statements["UseKey"]) == ({"kms:Decrypt", "kms:GenerateDataKey"}, _KEY)
+    services = ("sqs.cn-north-1.amazonaws.com.cn", "sqs.cn-north-1.amazonaws.com")
+    assert statements["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"] == [*services]
     assert _grants(statements["PutEvents"])[1] == ["arn:aws-cn:events:cn-north-1:1234:event-bus/harbour"]
     assert _grants(statements["HandOnLargeItems"]) == (
         {"lambda:InvokeFunction"},

@@ -10,15 +10,12 @@ import pytest
 
 from tests.infra.synthesized import Stack
 
-_TABLES = [
-    "arn:aws:dynamodb:us-east-1:1234:table/harbour-visits",
-    "arn:aws:dynamodb:us-east-1:1234:table/harbour-visits-ledger",
-    "arn:aws:dynamodb:us-east-1:1234:table/harbour-tides",
-    "arn:aws:dynamodb:us-east-1:1234:table/harbour-tides-ledger",
-]
+_TABLES = [f"arn:aws:dynamodb:us-east-1:1234:table/harbour-{table}" for table in ("visits", "tides")]
+_LEDGERS = [f"{table}-ledger" for table in _TABLES]
 _SQS = "arn:aws:sqs:us-east-1:1234:harbour"
 _BUS = "arn:aws:events:us-east-1:1234:event-bus/harbour"
 _READ_WRITE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+_KEEP = {"dynamodb:GetItem", "dynamodb:UpdateItem"}
 USE_KEY = {
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
     *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
@@ -51,23 +48,28 @@ def test_every_function_may_quarantine_read_the_policy_and_tell_of_its_work(virg
 
 def test_the_listener_follows_streams_and_settles_writes(virginia: Stack) -> None:
     statements = virginia.statements("harbour-listener-us-east-1")
-    assert set(statements) == _SHARED | {"FollowStreams", "SettleWrites", "PutEvents", "KeepExpiredRecords"}
+    assert set(statements) == _SHARED | {
+        *("FollowStreams", "SettleWrites", "KeepLedgers"),
+        *("PutEvents", "KeepExpiredRecords"),
+    }
     assert _grants(statements["SettleWrites"]) == (_READ_WRITE, _TABLES)
+    assert _grants(statements["KeepLedgers"]) == (_KEEP, _LEDGERS)
     assert _grants(statements["PutEvents"]) == ({"events:PutEvents"}, [_BUS])
     assert _grants(statements["KeepExpiredRecords"]) == ({"sqs:SendMessage"}, [f"{_SQS}-stream-dlq"])
     actions, streams = _grants(statements["FollowStreams"])
     assert actions == {f"dynamodb:{of}" for of in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
-    assert streams == [f"{_TABLES[0]}/stream/*", f"{_TABLES[2]}/stream/*"]
+    assert streams == [f"{table}/stream/*" for table in _TABLES]
 
 
 def test_the_replicator_writes_here_and_only_reads_tables_elsewhere(virginia: Stack) -> None:
     statements = virginia.statements("harbour-replicator-us-east-1")
     assert set(statements) == _SHARED | {
-        *("ConsumeInbox", "ApplyChanges", "PutEvents"),
+        *("ConsumeInbox", "ApplyChanges", "KeepLedgers", "PutEvents"),
         *("ReadLargeItems", "ReadLargeItemsKeys"),
     }
     assert _grants(statements["ConsumeInbox"]) == (_CONSUME, [f"{_SQS}-inbox"])
     assert _grants(statements["ApplyChanges"]) == (_READ_WRITE, _TABLES)
+    assert _grants(statements["KeepLedgers"]) == (_KEEP, _LEDGERS)
     assert _grants(statements["PutEvents"]) == ({"events:PutEvents"}, [_BUS])
     originals = [f"arn:aws:dynamodb:*:1234:table/harbour-{table}" for table in ("visits", "tides")]
     assert _grants(statements["ReadLargeItems"]) == ({"dynamodb:GetItem"}, originals)
@@ -79,17 +81,17 @@ def test_the_anonymizer_only_updates_tables(virginia: Stack) -> None:
     statements = virginia.statements("harbour-anonymizer-us-east-1")
     assert set(statements) == _SHARED | {"ConsumeReceipts", "MakeStubs"}
     assert _grants(statements["ConsumeReceipts"]) == (_CONSUME, [f"{_SQS}-receipts"])
-    assert _grants(statements["MakeStubs"]) == ({"dynamodb:GetItem", "dynamodb:UpdateItem"}, [_TABLES[0], _TABLES[2]])
+    assert _grants(statements["MakeStubs"]) == (_KEEP, _TABLES)
 
 
 def test_keys_are_used_by_alias_and_through_the_service_that_holds_the_data(virginia: Stack) -> None:
     statements = virginia.statements("harbour-replicator-us-east-1")
-    for sid, regions, services in (
-        ("UseKey", ["us-east-1"], ["dynamodb", "sqs"]),
-        ("ReadLargeItemsKeys", ["eu-west-1", "ap-south-1"], ["dynamodb"]),
+    for sid, actions, regions, services in (
+        ("UseKey", USE_KEY, ["us-east-1"], ["dynamodb", "sqs"]),
+        ("ReadLargeItemsKeys", {"kms:Decrypt", "kms:DescribeKey"}, ["eu-west-1", "ap-south-1"], ["dynamodb"]),
     ):
         keys = [f"arn:aws:kms:{region}:1234:key/*" for region in regions]
-        assert _grants(statements[sid]) == (USE_KEY, keys)
+        assert _grants(statements[sid]) == (actions, keys)
         through = [f"{service}.{region}.amazonaws.com" for region in regions for service in services]
         assert statements[sid]["Condition"] == {
             "StringEquals": {"kms:ViaService": through},
