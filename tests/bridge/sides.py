@@ -32,11 +32,11 @@ _DEADLINE_S = 120
 
 
 class Sides(Regions):
-    """The Regions of the deployment ``examples/bridge``."""
+    """The Regions of the deployment ``examples/bridge``, or of another with its name and its gateways."""
 
-    def __init__(self, local: LocalAws) -> None:
+    def __init__(self, local: LocalAws, file: Path = _FILE) -> None:
         super().__init__(local)
-        self._local = local
+        self._local, self._file = local, file
 
     def operate(self, *arguments: str, code: int = 0) -> str:
         """Run ``domicile`` as an operator of both partitions would, and return what it printed."""
@@ -45,7 +45,7 @@ class Sides(Regions):
         done = subprocess.run(  # noqa: S603
             [Path(sys.executable).with_name("domicile"), *arguments],
             cwd=root,
-            env=inherited | self._local.environment | {"DOMICILE_FILE": str(root / _FILE)},
+            env=inherited | self._local.environment | {"DOMICILE_FILE": str(root / self._file)},
             capture_output=True,
             text=True,
             timeout=120,
@@ -54,12 +54,15 @@ class Sides(Regions):
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
-    def session(self, region: str) -> boto3.Session:
-        """Return a session with the credentials of a Region's partition alone, as an application there has."""
+    def session(self, region: str, **keys: str) -> boto3.Session:
+        """Return a session with the credentials of a Region's partition alone, as an application there has.
+
+        They are the account's, or ``keys`` as boto3 calls them.
+        """
         profiles = parse_profiles(self._local.environment["DOMICILE_PROFILES"].split())
         core = botocore.session.Session(profile=profiles[partition_of(region)])
         core.set_config_variable("config_file", self._local.environment["AWS_CONFIG_FILE"])
-        return boto3.Session(botocore_session=core)
+        return boto3.Session(botocore_session=core, **keys)
 
     def crossed(self, receiver: str) -> list[Parcel]:
         """Return all that the staging stream of a gateway Region has got since its beginning."""
