@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,12 +23,26 @@ Plans = dict[str, dict[str, Any]]
 
 def second_plans(local_aws: LocalAws, name: str) -> Plans:
     """Plan each stack of a deployment once more."""
-    root = find_root(Path.cwd())
-    state = api.state_folder(root)
-    bindings = {f"{name}-{region}": local_aws.binding(region) for region in local_aws.regions}
-    stacks = Stacks.prepare(find_terraform(), state.synthesized / "stacks", state.logs, root, bindings)
+    state = api.state_folder(find_root(Path.cwd()))
+    stacks = _prepared(local_aws, name, state.synthesized / "stacks", state.logs)
     with ThreadPoolExecutor(len(stacks.names)) as pool:
         return dict(zip(stacks.names, pool.map(stacks.plan, stacks.names), strict=True))
+
+
+def with_applied_state(local_aws: LocalAws, name: str, folder: Path) -> Stacks:
+    """Return stacks that were synthesized anew into a folder, with the state that the deployment has."""
+    applied = api.state_folder(find_root(Path.cwd())).synthesized / "stacks"
+    for region in local_aws.regions:
+        former, stack = applied / f"{name}-{region}", folder / "stacks" / f"{name}-{region}"
+        shutil.copyfile(former / "terraform.tfstate", stack / "terraform.tfstate")
+        shutil.copytree(former / ".terraform", stack / ".terraform", symlinks=True)
+    return _prepared(local_aws, name, folder / "stacks", folder)
+
+
+def changes(plan: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the actions on each resource that a plan changes, by its address."""
+    actions = {resource["address"]: resource["change"]["actions"] for resource in plan["resource_changes"]}
+    return {address: found for address, found in actions.items() if found not in (["no-op"], ["read"])}
 
 
 def unexpected_changes(plans: Plans) -> dict[str, list[str]]:
@@ -45,6 +60,11 @@ def findings_of(plans: Plans, folder: Path) -> list[Finding]:
         (folder / f"{stack}.json").write_text(json.dumps(plan), encoding="utf-8")
     found = review(read_plans(sorted(folder.glob("*.json")), None))
     return found.of(Severity.VIOLATION, Severity.UNKNOWN)
+
+
+def _prepared(local_aws: LocalAws, name: str, stacks: Path, logs: Path) -> Stacks:
+    bindings = {f"{name}-{region}": local_aws.binding(region) for region in local_aws.regions}
+    return Stacks.prepare(find_terraform(), stacks, logs, find_root(Path.cwd()), bindings)
 
 
 def _unexpected(resource: dict[str, Any], known: list[dict[str, str]]) -> str | None:

@@ -10,10 +10,10 @@ from typing import Any
 from domicile.deployment import Deployment
 from domicile.local import api
 from domicile.local.api import LocalAws
-from domicile.local.terraform import Stacks, find_terraform
 from domicile.progress import Progress
 from infra.artifacts import ROOT, read_manifest
 from infra.synthesis import synthesize
+from tests.plans import changes, with_applied_state
 
 FILE = ROOT / "examples" / "native" / "domicile.yaml"
 NAME = "shopease"
@@ -33,16 +33,11 @@ class ChangedStacks:
         self._folder = synthesize(
             Deployment.model_validate(document), read_manifest(ROOT / "dist"), ROOT / "dist", folder
         )
-        bindings = {f"{NAME}-{region}": local_aws.binding(region) for region in local_aws.regions}
-        for stack in bindings:
-            self._copy(self._applied / stack, self._folder / "stacks" / stack)
-        self._stacks = Stacks.prepare(find_terraform(), self._folder / "stacks", folder, ROOT, bindings)
+        self._stacks = with_applied_state(local_aws, NAME, self._folder)
 
     def plan(self, region: str) -> dict[str, list[str]]:
         """Return the actions on each resource of a Region's stack that changes, by its address."""
-        changes = self._stacks.plan(f"{NAME}-{region}")["resource_changes"]
-        actions = {change["address"]: change["change"]["actions"] for change in changes}
-        return {address: found for address, found in actions.items() if found not in (["no-op"], ["read"])}
+        return changes(self._stacks.plan(f"{NAME}-{region}"))
 
     def apply(self, progress: Progress) -> None:
         """Apply all stacks, and keep their state for the next change."""
@@ -52,11 +47,6 @@ class ChangedStacks:
                 shutil.copyfile(
                     self._folder / "stacks" / folder.name / "terraform.tfstate", folder / "terraform.tfstate"
                 )
-
-    @staticmethod
-    def _copy(applied: Path, changed: Path) -> None:
-        shutil.copyfile(applied / "terraform.tfstate", changed / "terraform.tfstate")
-        shutil.copytree(applied / ".terraform", changed / ".terraform", symlinks=True)
 
 
 def of_replica(actions: dict[str, list[str]]) -> Iterator[list[str]]:
