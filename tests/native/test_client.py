@@ -8,13 +8,16 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.conditions import Key
 
 from domicile.client import Client, Event, Options, RegionsUnavailable
 from domicile.client.events import Kind
 from domicile.local import api
 from domicile.local.api import LocalAws
+from domicile.naming import Names
 from tests.local.regions import eventually
 from tests.native.stacks import AMERICA, EUROPE, NAME, PRIMARY
+from tests.plane import policy
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +31,24 @@ def told() -> list[Event]:
     return []
 
 
+@pytest.fixture(scope="module")
+def session(native: LocalAws) -> boto3.Session:
+    """The credentials of a role with Europe's managed policy for applications, and no other."""
+    iam, names = native.client("iam", EUROPE), Names(NAME, EUROPE, account=native.access_key)
+    trust = {"Effect": "Allow", "Principal": {"AWS": native.access_key}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=f"{NAME}-test-client", AssumeRolePolicyDocument=policy(trust))["Role"]
+    managed = f"arn:aws:iam::{names.account}:policy/{names.application_policy}"
+    iam.attach_role_policy(RoleName=role["RoleName"], PolicyArn=managed)
+    keys = native.client("sts", EUROPE).assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+
 @pytest.fixture
-def shop(native: LocalAws, told: list[Event], monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def shop(
+    native: LocalAws, session: boto3.Session, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Client]:
     """A client in Europe, which reads the policy from AppConfig."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", native.endpoint)
-    session = boto3.Session(aws_access_key_id=native.access_key, aws_secret_access_key=native.secret_key)
     failover = [AMERICA, PRIMARY]
     yield Client(NAME, region=EUROPE, failover=failover, session=session, options=_OPTIONS, on_event=told.append)
     api.faults_clear()
@@ -41,9 +57,10 @@ def shop(native: LocalAws, told: list[Event], monkeypatch: pytest.MonkeyPatch) -
 def await_item(native: LocalAws, key: dict[str, str], item: dict[str, Any] | None) -> None:
     """Wait until every Region has the item, or none has it; nothing but the item's own attributes is there."""
 
+    account = boto3.Session(native.access_key, native.secret_key)
+    tables = {region: account.resource("dynamodb", region_name=region).Table(TABLE) for region in native.regions}
+
     def held() -> dict[str, Any]:
-        session = boto3.Session(aws_access_key_id=native.access_key, aws_secret_access_key=native.secret_key)
-        tables = {r: session.resource("dynamodb", region_name=r).Table(TABLE) for r in native.regions}
         return {r: table.get_item(Key=key, ConsistentRead=True).get("Item") for r, table in tables.items()}
 
     eventually(held, dict.fromkeys(native.regions, item).__eq__, "one item in all Regions")
@@ -91,6 +108,8 @@ def test_a_region_that_is_cut_off_leaves_reads_and_writes_to_the_next(
     catalogue.update_item(Key=kept, UpdateExpression="SET brand = :b", ExpressionAttributeValues={":b": "Elm"})
     catalogue.delete_item(Key=gone)
     assert catalogue.get_item(Key=kept)["Item"]["brand"] == "Elm"
+    of_brand = catalogue.query(IndexName="by-brand", KeyConditionExpression=Key("brand").eq("Elm"))["Items"]
+    assert kept["sku"] in [item["sku"] for item in of_brand]
     failovers = {(event.region, event.to_region, event.table) for event in told if event.kind is Kind.FAILOVER}
     assert failovers == {(EUROPE, AMERICA, TABLE)}
 
