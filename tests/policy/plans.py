@@ -18,7 +18,7 @@ from infra.artifacts import ROOT
 from tests.infra.synthesized import synthesize_stand_ins
 from tests.terraform import Terraform, empty_aws
 
-_DEPLOYMENTS = (ROOT / "domicile.yaml", ROOT / "examples" / "bridge" / "domicile.yaml")
+_DEPLOYMENTS = (ROOT / "domicile.yaml", *(ROOT / "examples" / name / "domicile.yaml" for name in ("bridge", "native")))
 _PLANS = ROOT / ".domicile" / "plans"
 
 
