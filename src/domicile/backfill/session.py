@@ -6,11 +6,11 @@ import random
 import threading
 import time
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from domicile.accounts import reported
@@ -19,7 +19,7 @@ from domicile.aws.wire import from_boto, to_boto
 from domicile.backfill.checkpoint import Checkpoint, Counts
 from domicile.backfill.move import Move
 from domicile.core.control import Control, Image
-from domicile.core.copying import Copier, Outcome, Verdict, copied_items, localized_items, written_items
+from domicile.core.copying import GLOBAL, Copier, Outcome, Verdict, copied_items, localized_items, written_items
 from domicile.core.errors import DomicileError, ItemTooLargeError, UnknownAuthorityError
 from domicile.core.version import COUNTER_MAX, Version, of_copy
 from domicile.core.writes import Delete, Expression, SameControl, Update
@@ -31,7 +31,7 @@ from domicile.pipeline.ports import Store
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WORKERS = 8
+WORKERS = 16
 """How many segments are copied at a time."""
 _SEGMENTS_MIN, _SEGMENTS_MAX = 32, 4096
 _SEGMENT_BYTES = 256 * 1024 * 1024
@@ -62,8 +62,11 @@ class Session:
     Its methods raise :class:`OperationError` for a call that failed, with the Region and the error's code alone.
     """
 
-    def __init__(self, move: Move, clients: Mapping[str, DynamoDBClient], rate: float, *, writes: bool) -> None:
-        self._move, self._clients, self._writes = move, clients, writes
+    def __init__(
+        self, move: Move, clients: Mapping[str, DynamoDBClient], rate: float, *, writes: bool, removes: bool
+    ) -> None:
+        self._move, self._clients = move, clients
+        self._writes, self._removes = writes, writes and removes
         self._stores = {region: DynamoDbStore(client) for region, client in clients.items()}
         self._pace, self._lock, self._stop = Pace(rate), threading.Lock(), threading.Event()
         self._chance = random.SystemRandom()
@@ -91,39 +94,53 @@ class Session:
             table = self._clients[region].describe_table(TableName=self._move.source)["Table"]
         return min(max(_SEGMENTS_MIN, table.get("TableSizeBytes", 0) // _SEGMENT_BYTES), _SEGMENTS_MAX)
 
-    def copy(self, region: str, checkpoint: Checkpoint, *, remove: bool) -> Counts:
+    def copy(self, region: str, checkpoint: Checkpoint) -> Counts:
         """Copy a Region's part, then look for copies whose items are gone; return what became of each item."""
+        segments, gone = checkpoint.segments, Counts()
+        self._in_parallel(checkpoint.left, partial(self._copied, region, segments), checkpoint.done)
+        self._in_parallel(range(segments), partial(self._gone, region, segments), lambda _, counts: gone.update(counts))
+        return checkpoint.counts + gone
+
+    def finish(self) -> int:
+        """Take the control attribute off the copies in a native target, and return how many there were."""
+        finished = Counts()
+        segments = range(_SEGMENTS_MIN)
+        self._in_parallel(segments, self._unmarked, lambda _, counts: finished.update(counts))
+        return finished.total()
+
+    def _in_parallel(
+        self, segments: Iterable[int], work: Callable[[int], Counts], done: Callable[[int, Counts], None]
+    ) -> None:
+        """Tell what each segment came to; after a failure or an interruption those under way end where they are."""
         with ThreadPoolExecutor(WORKERS) as pool:
-            parts = {pool.submit(self._segment, region, n, checkpoint.segments): n for n in checkpoint.left}
+            parts = {pool.submit(work, segment): segment for segment in segments}
             try:
                 for part in as_completed(parts):
-                    checkpoint.done(parts[part], part.result())
+                    done(parts[part], part.result())
             except BaseException:
                 self._stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        return checkpoint.counts + self._gone(region, remove=remove)
 
-    def finish(self) -> int:
-        """Take the control attribute off the copies in a native target, and return how many there were."""
+    def _copied(self, region: str, segments: int, segment: int) -> Counts:
+        share = self._move.copier(region).share
+        counts = Counts()
+        for image in self._items(region, self._move.source, share.expression() if share else None, (segment, segments)):
+            if share is None or share.holds(image):
+                counts[self._item(region, image)] += 1
+        return counts
+
+    def _unmarked(self, segment: int) -> Counts:
         move, primary = self._move, self._move.native.primary
-        name, count = move.localized.control_attribute, 0
-        for image in self._items(primary, move.target, copied_items(move.localized), only=self._head):
+        name, counts = move.localized.control_attribute, Counts()
+        part = (segment, _SEGMENTS_MIN)
+        for image in self._items(primary, move.target, copied_items(move.localized), part, only=self._head):
             if self._writes:
                 same = SameControl(name, image[name], move.localized.key_names[0])
                 update = Update(table=move.target, key=self._key(image), assign={}, remove=(name,), condition=same)
                 with _reported(primary):
                     self._stores[primary].write(update)
-            count += 1
-        return count
-
-    def _segment(self, region: str, segment: int, segments: int) -> Counts:
-        share = self._move.copier(region).share
-        part = {"Segment": segment, "TotalSegments": segments}
-        counts: Counts = Counter()
-        for image in self._items(region, self._move.source, share.expression() if share else None, part):
-            if share is None or share.holds(image):
-                counts[self._item(region, image)] += 1
+            counts[GLOBAL, Outcome.SAME] += 1
         return counts
 
     def _item(self, region: str, image: Image) -> tuple[str, Outcome]:
@@ -157,17 +174,17 @@ class Session:
         entry = self._stores[place].get(self._move.localized.ledger, self._key(image)) or {}
         return Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
 
-    def _gone(self, region: str, *, remove: bool) -> Counts:
+    def _gone(self, region: str, segments: int, segment: int) -> Counts:  # partial's
         """Count the copies whose items are gone from the source, and remove them if that is wanted."""
         move, copier = self._move, self._move.copier(region)
-        counts: Counts = Counter()
+        counts = Counts()
         for place, expression in copier.copies():
-            for image in self._items(place, move.target, expression, only=self._head):
+            for image in self._items(place, move.target, expression, (segment, segments), only=self._head):
                 with _reported(region):
                     if self._stores[region].get(move.source, self._key(image)) is not None:
                         continue
                 counts[_group(copier, image), Outcome.GONE] += 1
-                if remove and self._writes:
+                if self._removes:
                     self._remove(place, image)
         return counts
 
@@ -191,12 +208,12 @@ class Session:
         region: str,
         table: str,
         expression: Expression | None,
-        part: Mapping[str, int] | None = None,
+        part: tuple[int, int],
         only: Sequence[str] = (),
     ) -> Iterator[Image]:
-        """Yield a table's items, or ``only`` some of their attributes, by a consistent scan."""
+        """Yield a table's items, or ``only`` some of their attributes. ``part`` is a segment, and of how many."""
         projection = {f"#p{n}": name for n, name in enumerate(only)}
-        parameters = {**_filter(expression, projection), **(part or {})}
+        parameters = _filter(expression, projection) | dict(zip(("Segment", "TotalSegments"), part, strict=True))
         if only:
             parameters["ProjectionExpression"] = ", ".join(projection)
         for page in self._pages(region, table, parameters):

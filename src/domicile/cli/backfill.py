@@ -63,7 +63,7 @@ def backfill(
         raise UserError(f"--region {region}: has nothing to copy; accepted: {', '.join(move.regions)}")
     if finish and (remove or not move.into_native):
         raise UserError("--finish: accepted: into a native table, and without --remove")
-    session = Session(move, _clients(deployment, profiles), rate, writes=yes)
+    session = Session(move, _clients(deployment, profiles), rate, writes=yes, removes=remove)
     if finish:
         _say_finished(session.finish(), yes=yes, as_json=as_json)
         return
@@ -72,13 +72,13 @@ def backfill(
     folder = file.resolve().parent / ".domicile" / "backfill"
     for name in [region] if region else move.regions:
         path = folder / f"{source}-{target}-{name}.jsonl"
-        counts[name] = _copy(session, move, name, path if yes else None, remove=remove)
+        counts[name] = _copy(session, move, name, path if yes else None)
         if not as_json:
             _say(name, counts[name])
     _end(counts, yes=yes, as_json=as_json)
 
 
-def _copy(session: Session, move: Move, region: str, path: Path | None, *, remove: bool) -> Counts:
+def _copy(session: Session, move: Move, region: str, path: Path | None) -> Counts:
     from domicile.backfill.checkpoint import opened, unkept
 
     with progress().step(f"{region}: {'copy' if path else 'compare'} {move.source}") as step:
@@ -87,7 +87,7 @@ def _copy(session: Session, move: Move, region: str, path: Path | None, *, remov
         try:
             with opening as checkpoint:
                 step.update(f"{len(checkpoint.left)} of {checkpoint.segments} segments left")
-                return session.copy(region, checkpoint, remove=remove)
+                return session.copy(region, checkpoint)
         except (OperationError, KeyboardInterrupt) as error:
             again = "; the same command goes on" if path else ""
             raise OperationError(f"{str(error) or 'interrupted'}{again}") from None
