@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from domicile.core.control import Control, Image
@@ -15,6 +16,7 @@ from domicile.core.parcels import Parcel
 from domicile.core.partitions import partition_of
 from domicile.core.version import stamp
 from domicile.local import api
+from domicile.naming import BRIDGE_FUNCTIONS, FUNCTIONS
 from tests.bridge.sides import BEIJING, GATEWAYS, IRELAND, NAME, NINGXIA, POISON, SINGAPORE, Sides
 from tests.local.failures import drain, fresh, now_ms
 from tests.local.regions import CONTROL, eventually
@@ -67,7 +69,7 @@ def write_everywhere(sides: Sides) -> None:
         sides.put(region, TABLE, item)
         deleted.append((region, item))
     for item in written:
-        eventually(lambda item=item: is_settled(sides, item), bool, "the item, or its stub, everywhere")  # type: ignore[misc]
+        eventually(partial(is_settled, sides, item), bool, "the item, or its stub, everywhere")
     for region, item in deleted:
         sides.await_version(TABLE, key_of(item), lambda _: True)
         sides.delete(region, TABLE, key_of(item))
@@ -109,15 +111,11 @@ def deliver_late(sides: Sides) -> None:
                 "dynamodb": _change("2", expired, OldImage=there),
             },
         )
-        eventually(
-            lambda region=region, item=expired: sides.get(region, TABLE, key_of(item)),  # type: ignore[misc]
-            lambda image: image is None,
-            "the expiry",
-        )
+        eventually(partial(sides.get, region, TABLE, key_of(expired)), lambda image: image is None, "the expiry")
 
 
 def _change(number: str, item: Image, **images: Image) -> dict[str, Any]:
-    at_s = now_ms() // 1000
+    at_s = now_ms() // 1000 + 1  # later than anything that is there
     return {"Keys": key_of(item), "SequenceNumber": number, "ApproximateCreationDateTime": at_s, **images}
 
 
@@ -134,22 +132,25 @@ def poison(sides: Sides) -> None:
         sibling = sibling_of(sides, region)
         moved = customer(next(law for law, home in HOMES.items() if home == sibling))
         sides.put(sibling, TABLE, moved)
-        eventually(lambda region=region, item=moved: sides.get(region, TABLE, key_of(item)), bool, "the stub")  # type: ignore[misc]
+        eventually(partial(sides.get, region, TABLE, key_of(moved)), bool, "the stub")
         sides.update(region, TABLE, key_of(moved), "name", {"S": "raw again"})
         sides.put(region, TABLE, {**customer(), CONTROL: {"S": "not a control attribute"}})
-        roles = {"listener", "replicator", "anonymizer"}
         _send(sides, region, "inbox", "poison")
         _send(sides, region, "receipts", "poison")
         if region in GATEWAYS:
-            roles |= {"courier", "gateway"}
             _send(sides, region, "outbox", "poison")
             _put(sides, region, POISON)
-        found: list[dict[str, Any]] = []
-        eventually(
-            lambda region=region, found=found: found.extend(sides.quarantined(region)) or len(found),  # type: ignore[misc]
-            lambda count, roles=roles: count == 1 + len(roles),  # type: ignore[misc]
-            f"the write on a stub, and a record of each of {roles}",
-        )
+        _await_quarantined(sides, region, 6 if region in GATEWAYS else 4)
+
+
+def _await_quarantined(sides: Sides, region: str, count: int) -> None:
+    found: list[dict[str, Any]] = []
+
+    def taken() -> int:
+        found.extend(sides.quarantined(region))
+        return len(found)
+
+    eventually(taken, lambda number: number == count, f"{count} records in the quarantine of {region}")
 
 
 def fail(sides: Sides, was_allowed: Allowed) -> None:
@@ -165,19 +166,10 @@ def fail(sides: Sides, was_allowed: Allowed) -> None:
             _send(sides, region, "outbox", _change_of(region, beyond).to_message())
             _put(sides, region, _change_of(beyond, region).to_record().data)
         for region in sides.all:
-            functions = [
-                "listener",
-                "replicator",
-                "anonymizer",
-                *(["courier", "gateway"] if region in GATEWAYS else []),
-            ]
-            for function in functions:
+            for function in (*FUNCTIONS, *(BRIDGE_FUNCTIONS if region in GATEWAYS else ())):
                 action = "sqs:SendMessage" if function in STREAMS else "sqs:ChangeMessageVisibility"
-                eventually(
-                    lambda of=(region, f"{NAME}-{function}-{region}", action): was_allowed(*of),  # type: ignore[misc]
-                    bool,
-                    f"{action} for {function} in {region}",
-                )
+                role = f"{NAME}-{function}-{region}"
+                eventually(partial(was_allowed, region, role, action), bool, f"{action} by {role}")
     for region in sides.all:
         drain(sides, region, sides.queue_url(region, "stream-dlq"))
 
@@ -230,16 +222,19 @@ def _faults() -> Iterator[None]:
 @contextmanager
 def _giving_up(sides: Sides) -> Iterator[None]:
     """Let the mappings of streams try once."""
-    mappings = [
-        (region, mapping) for region in sides.all for role in STREAMS for mapping in _mappings(sides, region, role)
-    ]
-    for retries in (0, -1):
-        for region, mapping in mappings:
-            sides.client("lambda", region).update_event_source_mapping(
-                UUID=mapping["UUID"], MaximumRetryAttempts=retries
-            )
-        if not retries:
-            yield
+
+    def retry(retries_max: int) -> None:
+        for region in sides.all:
+            for mapping in (found for function in STREAMS for found in _mappings(sides, region, function)):
+                sides.client("lambda", region).update_event_source_mapping(
+                    UUID=mapping["UUID"], MaximumRetryAttempts=retries_max
+                )
+
+    retry(0)
+    try:
+        yield
+    finally:
+        retry(-1)
 
 
 def come_to_nothing(sides: Sides) -> None:
@@ -250,7 +245,7 @@ def come_to_nothing(sides: Sides) -> None:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         item = customer(authority, large())
         sides.put(writer, TABLE, item)
-        eventually(lambda region=region: sides.backlog(region), bool, "the item's claim check")  # type: ignore[misc]
+        eventually(partial(sides.backlog, region), bool, "the item's claim check")
         sides.delete(writer, TABLE, key_of(item))
         sides.await_absence(TABLE, key_of(item))
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
