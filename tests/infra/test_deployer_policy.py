@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from domicile.deployer.policies import CHARACTERS_MAX, policies
+from tests.infra.synthesized import GOLDEN
 
 _ACCOUNT = "111122223333"
+_REGENERATE = "UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/infra/test_deployer_policy.py"
 
 
 def statements_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -50,6 +53,14 @@ def test_every_action_is_named_and_every_arn_is_of_the_stacks_account(files: lis
             assert [action for action in statement["Action"] if "*" in action] == []
             for arn in statement["Resource"]:
                 assert arn == "*" or arn.split(":")[4] == _ACCOUNT or ":s3:::" in arn, arn
+
+
+def test_a_regions_policies_are_as_they_were_reviewed(stacks: Path) -> None:
+    text = json.dumps(policies(stacks / "harbour-us-east-1" / "cdk.tf.json", _ACCOUNT), indent=2) + "\n"
+    golden = GOLDEN / "deployer-us-east-1.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert golden.read_text(encoding="utf-8") == text, f"If this change is meant, run: {_REGENERATE}"
 
 
 def test_a_role_is_passed_to_the_services_that_take_it_alone(stacks: Path) -> None:

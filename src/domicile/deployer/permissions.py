@@ -289,6 +289,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "RevokeSecurityGroupEgress RevokeSecurityGroupIngress",
         ),
         Grant("ec2", (), "DescribeSecurityGroups DescribeSecurityGroupRules DescribeNetworkInterfaces"),
+        # What Lambda asks in the caller's name, and what it leaves behind in a VPC.
+        Grant("ec2", ("vpc/*",), "GetSecurityGroupsForVpc"),
+        Grant("ec2", ("network-interface/*",), "DeleteNetworkInterface"),
     ),
     "aws_sqs_queue": (
         Grant(
