@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from domicile.core.partitions import CHINA, partition_of
 from domicile.deployer.permissions import GRANTS, Grant
 from domicile.errors import UserError
 from domicile.review import synthesized
-from domicile.review.arns import Site
 from domicile.review.stacks import Resource, is_unknown, read_json
 
 CHARACTERS_MAX = 6144
@@ -39,16 +39,14 @@ def policies(file: Path, account: str) -> list[Policy]:
 
 
 def _statement(file: Path, resource: Resource, grant: Grant) -> Statement:
-    site = resource.site
     name = "".join(word.capitalize() for word in resource.kind.removeprefix("aws_").split("_"))
     resources = [_arn(file, resource, grant.service, pattern) for pattern in grant.resources]
+    condition = {}
     if grant.through:
-        condition = {"kms:ViaService": _via(grant.through, site.region)}
-    else:
-        condition = {"iam:PassedToService": [f"{service}.amazonaws.com" for service in grant.passed_to]}
-    return _allow(
-        name, grant.service, grant.actions, resources, {key: value for key, value in condition.items() if value}
-    )
+        condition["kms:ViaService"] = _via(grant.through, resource.site.region)
+    if grant.passed_to:
+        condition["iam:PassedToService"] = [f"{service}.amazonaws.com" for service in grant.passed_to]
+    return _allow(name, grant.service, grant.actions, resources, condition)
 
 
 def _allow(
@@ -82,11 +80,7 @@ def _arn(file: Path, resource: Resource, service: str, pattern: str) -> str:
         raise UserError(f"{file}: {resource.address}: its name is not known; accepted: names without expressions")
     if named.startswith("arn:"):
         return named
-    return site.arn(service, named) if service != "iam" else _global(site, service, named)
-
-
-def _global(site: Site, service: str, resource: str) -> str:
-    return f"arn:{site.partition}:{service}::{site.account}:{resource}"
+    return (replace(site, region="") if service == "iam" else site).arn(service, named)
 
 
 def _via(services: Iterable[str], region: str) -> list[str]:
