@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from domicile.aws.store import DynamoDbStore
 from domicile.backfill import session
 from domicile.cli.main import main
 from domicile.core.control import Control
+from domicile.core.copying import Share
 from domicile.core.errors import ItemTooLargeError, TransientError
 from domicile.core.version import Version
 from domicile.core.writes import Write, Written
@@ -151,6 +153,27 @@ def test_an_item_is_read_in_its_home_where_the_source_has_a_replica(run: Run) ->
     assert keys("people") == {PRIMARY: set(), EUROPE: {"there"}, INDIA: set()}
 
 
+@pytest.mark.parametrize(
+    ("guard", "instead", "read"),
+    [("holds", lambda *_: True, {"secret-b"}), ("expression", lambda *_: None, {"secret-a", "secret-b", "secret-c"})],
+)
+def test_a_regions_share_is_what_it_reads_and_what_it_copies(
+    run: Run, monkeypatch: pytest.MonkeyPatch, guard: str, instead: Callable[..., Any], read: set[str]
+) -> None:
+    """Each of two guards holds without the other: the scan's filter, and a look at each item that it found."""
+    seen: set[str] = set()
+
+    def noticed(image: dict[str, Any]) -> Any:
+        seen.add(image["pk"]["S"])
+        return image
+
+    monkeypatch.setattr(Share, guard, instead)
+    monkeypatch.setattr(session, "from_boto", noticed)
+    fill(item("a"), item("b", "EU"), item("c", "US"))
+    assert counted(run, *FORTH, "--region", EUROPE) == {"eu-west-1 EU new": 1}
+    assert seen == read
+
+
 def test_a_region_can_copy_its_part_alone(run: Run) -> None:
     fill(item("a"), item("b", "EU"))
     assert counted(run, *FORTH, "--yes", "--region", EUROPE) == {"eu-west-1 EU new": 1}
@@ -276,7 +299,7 @@ def test_what_failed_goes_on_where_it_was_and_its_file_holds_no_key(
     monkeypatch.setattr(session, "WORKERS", 1)
     monkeypatch.setattr(DynamoDbStore, "write", fail_in_the_end)
     code, out, err = run(*FORTH, "--yes")
-    said = f"{PRIMARY}: Put: ProvisionedThroughputExceededException; the same command goes on"
+    said = f"{PRIMARY}: Put: ProvisionedThroughputExceededException; --resume goes on"
     assert (code, out, err.splitlines()[-1]) == (1, "", said)
     (kept,) = (tmp_path / ".domicile" / "backfill").iterdir()
     assert kept.name == f"goods-people-{PRIMARY}.jsonl"
@@ -287,7 +310,7 @@ def test_what_failed_goes_on_where_it_was_and_its_file_holds_no_key(
     kept.write_text(text + '{"segm')  # a crash cut the last line off
 
     monkeypatch.setattr(DynamoDbStore, "write", original)
-    found = counted(run, *FORTH, "--yes")
+    found = counted(run, *FORTH, "--yes", "--resume")
     assert sum(found.values()) == 12
     assert found["us-east-1 global new"] >= 12 - (6 - done), "segments that were done keep their counts"
     assert len(held("people", PRIMARY)) == 12
@@ -301,7 +324,32 @@ def test_progress_of_another_map_is_not_gone_on_with(run: Run, tmp_path: Path) -
     head = {"move": {"source": "shop-goods", "homes": {"EU": PRIMARY}}, "segments": 1}
     lines = [json.dumps(head), json.dumps({"segment": 0, "counts": []})]
     (folder / f"goods-people-{PRIMARY}.jsonl").write_text("\n".join(lines) + "\n")
-    assert counted(run, *FORTH, "--yes") == {"us-east-1 global new": 1}
+    assert counted(run, *FORTH, "--yes", "--resume") == {"us-east-1 global new": 1}
+
+
+def test_what_was_done_is_only_left_out_if_that_is_wanted(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may have changed since, and the last pass must not miss that."""
+    fill(item("a"))
+    kept = tmp_path / ".domicile" / "backfill" / f"goods-people-{PRIMARY}.jsonl"
+    monkeypatch.setattr(Path, "unlink", lambda self: None)
+    run(*FORTH, "--yes")
+    assert len(kept.read_text().splitlines()) == 1 + 4
+    fill(item("a", size="L"), item("b"))
+    assert counted(run, *FORTH, "--yes", "--resume", "--region", PRIMARY) == {"us-east-1 global new": 1}
+    assert set(held("people", PRIMARY)) == {"a"}
+    assert counted(run, *FORTH, "--yes") == {"us-east-1 global changed": 1, "us-east-1 global new": 1}
+
+
+def test_two_processes_do_not_copy_one_regions_part(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / ".domicile" / "backfill"
+    folder.mkdir(parents=True)
+    with (folder / f"goods-people-{PRIMARY}.jsonl").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, out, err = run(*FORTH, "--yes")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].endswith("another process works on it; accepted: one process for a Region")
 
 
 def test_a_table_with_localized_items_is_not_copied_into_a_native_one(run: Run) -> None:
@@ -346,6 +394,14 @@ def test_nothing_is_copied_into_a_native_table_that_applications_write(run: Run)
     assert err.startswith("us-east-1: shop-goods: 1 items are no copies")
 
 
+def test_a_plan_has_nothing_to_go_on_with(run: Run) -> None:
+    assert run(*FORTH, "--resume") == (
+        2,
+        "",
+        "--resume: accepted: with --yes; a plan has nothing to go on with\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -357,6 +413,7 @@ def test_nothing_is_copied_into_a_native_table_that_applications_write(run: Run)
         ((*BACK[1:], "--region", EUROPE), "has nothing to copy; accepted: us-east-1"),
         ((*FORTH[1:], "--finish"), "--finish: accepted: into a native table, and without --remove"),
         ((*BACK[1:], "--finish", "--remove"), "--finish: accepted: into a native table, and without --remove"),
+        ((*BACK[1:], "--finish", "--resume"), "--finish: accepted: into a native table, and without --remove"),
     ],
 )
 def test_what_cannot_be_copied_is_refused(run: Run, arguments: tuple[str, ...], said: str) -> None:

@@ -40,8 +40,8 @@ class Checkpoint:
 
 
 @contextmanager
-def opened(path: Path, move: Mapping[str, Any], segments: int) -> Iterator[Checkpoint]:
-    """Go on with a part, or begin it where there is none yet, or one of another move; it is forgotten at its end.
+def opened(path: Path, move: Mapping[str, Any], segments: int, *, resume: bool) -> Iterator[Checkpoint]:
+    """Begin a part, or ``resume`` it, if there is one and it is of the same move; it is forgotten at its end.
 
     Raises :class:`UserError` where another process is at it.
     """
@@ -55,7 +55,7 @@ def opened(path: Path, move: Mapping[str, Any], segments: int) -> Iterator[Check
         text = file.read()
         whole = text[: text.rfind("\n") + 1]  # a crash can cut the last line off
         head, *lines = [json.loads(line) for line in whole.splitlines()] or [{}]
-        if head.get("move") != move:
+        if not resume or head.get("move") != move:
             head, lines, whole = {"move": dict(move), "segments": segments}, [], ""
         file.truncate(len(whole.encode()))
         if not whole:

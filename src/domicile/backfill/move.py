@@ -43,8 +43,12 @@ class Move:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return, as JSON has it, what a Region's part follows from: progress is good for the same one only."""
-        homes, primary = dict(self.policy.authorities), self.native.primary
-        return {"source": self.source, "target": self.target, "homes": homes, "primary": primary}
+        return {
+            "source": self.source,
+            "target": self.target,
+            "homes": dict(self.policy.authorities),
+            "regions": [self.native.primary, *self.native.regions],
+        }
 
 
 def resolve(deployment: Deployment, file: str, source: str, target: str) -> Move:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from domicile.accounts import reported
 from domicile.aws.store import DynamoDbStore
@@ -19,7 +19,7 @@ from domicile.aws.wire import from_boto, to_boto
 from domicile.backfill.checkpoint import Checkpoint, Counts
 from domicile.backfill.move import Move
 from domicile.core.control import Control, Image
-from domicile.core.copying import GLOBAL, Copier, Outcome, Verdict, copied_items, localized_items, written_items
+from domicile.core.copying import Copier, Outcome, Verdict, copied_items, localized_items, written_items
 from domicile.core.errors import DomicileError, ItemTooLargeError, UnknownAuthorityError
 from domicile.core.version import COUNTER_MAX, Version, of_copy
 from domicile.core.writes import Delete, Expression, SameControl, Update
@@ -31,6 +31,7 @@ from domicile.pipeline.ports import Store
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+Found = TypeVar("Found")
 WORKERS = 16
 """How many segments are copied at a time."""
 _SEGMENTS_MIN, _SEGMENTS_MAX = 32, 4096
@@ -103,13 +104,10 @@ class Session:
 
     def finish(self) -> int:
         """Take the control attribute off the copies in a native target, and return how many there were."""
-        finished = Counts()
-        segments = range(_SEGMENTS_MIN)
-        self._in_parallel(segments, self._unmarked, lambda _, counts: finished.update(counts))
-        return finished.total()
+        return self._summed(self._unmarked)
 
     def _in_parallel(
-        self, segments: Iterable[int], work: Callable[[int], Counts], done: Callable[[int, Counts], None]
+        self, segments: Iterable[int], work: Callable[[int], Found], done: Callable[[int, Found], None]
     ) -> None:
         """Tell what each segment came to; after a failure or an interruption those under way end where they are."""
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -122,6 +120,14 @@ class Session:
                 pool.shutdown(cancel_futures=True)
                 raise
 
+    def _summed(self, work: Callable[[tuple[int, int]], int]) -> int:
+        """Return the sum of what the parts of a table come to."""
+        found: list[int] = []
+        self._in_parallel(
+            range(_SEGMENTS_MIN), lambda n: work((n, _SEGMENTS_MIN)), lambda _, count: found.append(count)
+        )
+        return sum(found)
+
     def _copied(self, region: str, segments: int, segment: int) -> Counts:
         share = self._move.copier(region).share
         counts = Counts()
@@ -130,18 +136,17 @@ class Session:
                 counts[self._item(region, image)] += 1
         return counts
 
-    def _unmarked(self, segment: int) -> Counts:
-        move, primary = self._move, self._move.native.primary
-        name, counts = move.localized.control_attribute, Counts()
-        part = (segment, _SEGMENTS_MIN)
+    def _unmarked(self, part: tuple[int, int]) -> int:
+        move, primary, count = self._move, self._move.native.primary, 0
+        name = move.localized.control_attribute
         for image in self._items(primary, move.target, copied_items(move.localized), part, only=self._head):
             if self._writes:
                 same = SameControl(name, image[name], move.localized.key_names[0])
                 update = Update(table=move.target, key=self._key(image), assign={}, remove=(name,), condition=same)
                 with _reported(primary):
                     self._stores[primary].write(update)
-            counts[GLOBAL, Outcome.SAME] += 1
-        return counts
+            count += 1
+        return count
 
     def _item(self, region: str, image: Image) -> tuple[str, Outcome]:
         """Copy one item; return its authority and what became of it."""
@@ -174,7 +179,7 @@ class Session:
         entry = self._stores[place].get(self._move.localized.ledger, self._key(image)) or {}
         return Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
 
-    def _gone(self, region: str, segments: int, segment: int) -> Counts:  # partial's
+    def _gone(self, region: str, segments: int, segment: int) -> Counts:
         """Count the copies whose items are gone from the source, and remove them if that is wanted."""
         move, copier = self._move, self._move.copier(region)
         counts = Counts()
@@ -185,7 +190,8 @@ class Session:
                         continue
                 counts[_group(copier, image), Outcome.GONE] += 1
                 if self._removes:
-                    self._remove(place, image)
+                    with _reported(place):
+                        self._remove(place, image)
         return counts
 
     def _remove(self, place: str, image: Image) -> None:
@@ -194,8 +200,7 @@ class Session:
         control = Control.of(image, table.control_attribute)
         if self._move.into_native:
             same = SameControl(table.control_attribute, image[table.control_attribute], table.key_names[0])
-            with _reported(place):
-                self._stores[place].write(Delete(table=self._move.target, key=key, condition=same))
+            self._stores[place].write(Delete(table=self._move.target, key=key, condition=same))
             return
         version = of_copy(_Place.now_ms(), control.version if control else None, place, self._counter())
         # Its own place last: while the copy is there, a removal that was interrupted is found again.
@@ -213,15 +218,17 @@ class Session:
     ) -> Iterator[Image]:
         """Yield a table's items, or ``only`` some of their attributes. ``part`` is a segment, and of how many."""
         projection = {f"#p{n}": name for n, name in enumerate(only)}
-        parameters = _filter(expression, projection) | dict(zip(("Segment", "TotalSegments"), part, strict=True))
+        parameters = _filter(expression, projection) | _segment(part)
         if only:
             parameters["ProjectionExpression"] = ", ".join(projection)
         for page in self._pages(region, table, parameters):
             yield from map(from_boto, page["Items"])
 
     def _count(self, region: str, table: str, expression: Expression) -> int:
-        pages = self._pages(region, table, {**_filter(expression, {}), "Select": "COUNT"})
-        return sum(page["Count"] for page in pages)
+        parameters = {**_filter(expression, {}), "Select": "COUNT"}
+        return self._summed(
+            lambda part: sum(page["Count"] for page in self._pages(region, table, {**parameters, **_segment(part)}))
+        )
 
     def _pages(self, region: str, table: str, parameters: Mapping[str, Any]) -> Iterator[Any]:
         """Yield the pages of a consistent scan, at the pace of what it reads."""
@@ -268,6 +275,10 @@ def _group(copier: Copier, image: Image) -> str:
         return copier.group(image)
     except UnknownAuthorityError:
         return "unknown"
+
+
+def _segment(part: tuple[int, int]) -> dict[str, int]:
+    return dict(zip(("Segment", "TotalSegments"), part, strict=True))
 
 
 def _filter(expression: Expression | None, names: Mapping[str, str]) -> dict[str, Any]:

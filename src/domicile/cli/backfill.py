@@ -47,6 +47,9 @@ def backfill(
     finish: Annotated[
         bool, typer.Option("--finish", help="Instead, end the copying into a native table: take off the copies' marks.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out what a run that ended early had done, changed since or not.")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -61,8 +64,10 @@ def backfill(
     move = resolve(deployment, str(file), source, target)
     if region not in (None, *move.regions):
         raise UserError(f"--region {region}: has nothing to copy; accepted: {', '.join(move.regions)}")
-    if finish and (remove or not move.into_native):
-        raise UserError("--finish: accepted: into a native table, and without --remove")
+    if finish and (remove or resume or not move.into_native):
+        raise UserError("--finish: accepted: into a native table, and without --remove and --resume")
+    if resume and not yes:
+        raise UserError("--resume: accepted: with --yes; a plan has nothing to go on with")
     session = Session(move, _clients(deployment, profiles), rate, writes=yes, removes=remove)
     if finish:
         _say_finished(session.finish(), yes=yes, as_json=as_json)
@@ -72,24 +77,24 @@ def backfill(
     folder = file.resolve().parent / ".domicile" / "backfill"
     for name in [region] if region else move.regions:
         path = folder / f"{source}-{target}-{name}.jsonl"
-        counts[name] = _copy(session, move, name, path if yes else None)
+        counts[name] = _copy(session, move, name, path if yes else None, resume=resume)
         if not as_json:
             _say(name, counts[name])
     _end(counts, yes=yes, as_json=as_json)
 
 
-def _copy(session: Session, move: Move, region: str, path: Path | None) -> Counts:
+def _copy(session: Session, move: Move, region: str, path: Path | None, *, resume: bool) -> Counts:
     from domicile.backfill.checkpoint import opened, unkept
 
     with progress().step(f"{region}: {'copy' if path else 'compare'} {move.source}") as step:
         segments = session.segments(region)
-        opening = opened(path, move.fingerprint(), segments) if path else unkept(segments)
+        opening = opened(path, move.fingerprint(), segments, resume=resume) if path else unkept(segments)
         try:
             with opening as checkpoint:
                 step.update(f"{len(checkpoint.left)} of {checkpoint.segments} segments left")
                 return session.copy(region, checkpoint)
         except (OperationError, KeyboardInterrupt) as error:
-            again = "; the same command goes on" if path else ""
+            again = "; --resume goes on" if path else ""
             raise OperationError(f"{str(error) or 'interrupted'}{again}") from None
 
 
