@@ -142,16 +142,18 @@ class Policy:
         for authority, region in authorities.items():
             if region not in regions:
                 raise PolicyInvalidError(f"policy.authorities.{authority}: must be one of policy.regions")
-        tables = _mapping(root.get("tables"), "policy.tables")
+        tables = {name: _table(name, of) for name, of in _mapping(root.get("tables"), "policy.tables").items()}
+        native = _mapping(root.get("native", {}), "policy.native")
+        for name in native:
+            # A client would write such a table without versions, and nothing would be replicated by its authority.
+            if name in tables or any(name == table.ledger for table in tables.values()):
+                raise PolicyInvalidError(f"policy.native.{name}: is a localized table or its ledger in policy.tables")
         return cls(
             regions=tuple(regions),
             authorities=dict(authorities),
-            tables={name: _table(name, value) for name, value in tables.items()},
+            tables=tables,
             bridges=_bridges(root.get("bridges", []), regions),
-            native={
-                name: _native(name, value, regions)
-                for name, value in _mapping(root.get("native", {}), "policy.native").items()
-            },
+            native={name: _native(name, value, regions) for name, value in native.items()},
         )
 
 

@@ -13,6 +13,7 @@ from tests.policies import document, policy
 CANARY = "canary-value"
 POLICY = policy()
 TABLE = POLICY.table("shop-orders")
+NATIVE = {"regions": ["eu-west-1"], "consistency": "eventual"}
 
 
 def strategies(spec: Any, path: str = "email") -> Mapping[tuple[str, ...], Strategy]:
@@ -131,6 +132,8 @@ def changed(*path: str, to: Any) -> Callable[[dict[str, Any]], None]:
         (changed("native", to={"shop-news": {"regions": ["mars"]}}), "policy.native.shop-news.regions"),
         (changed("native", to={"shop-news": {"regions": ["eu-west-1"]}}), "policy.native.shop-news.consistency"),
         (changed("native", to={"shop-news": {"hash_key": "pk"}}), "policy.native.shop-news: unknown keys"),
+        (changed("native", to={"shop-orders": NATIVE}), "policy.native.shop-orders: is a localized table"),
+        (changed("native", to={"shop-orders-ledger": NATIVE}), "policy.native.shop-orders-ledger: is a localized"),
     ],
 )
 def test_a_document_that_is_wrong_anywhere_is_refused_and_the_key_named(
