@@ -13,6 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from domicile.aws.failures import RequestInvalidError
 from domicile.aws.store import DynamoDbStore
 from domicile.backfill import session
 from domicile.cli.main import main
@@ -274,13 +275,19 @@ def test_an_authority_that_nobody_knows_is_counted_and_never_copied_as_global(ru
     assert keys("people")[PRIMARY] == {"b"}
 
 
-def test_an_item_without_room_for_the_control_attribute_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ItemTooLargeError, RequestInvalidError])
+def test_an_item_that_dynamodb_does_not_take_is_counted_and_holds_up_no_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     def refuse(self: DynamoDbStore, write: Write) -> Written:
-        raise ItemTooLargeError("Put: ValidationException")
+        if write.key == {"pk": item("a")["pk"]}:
+            raise error("Put: ValidationException")
+        return original(self, write)
 
+    original = DynamoDbStore.write
     monkeypatch.setattr(DynamoDbStore, "write", refuse)
-    fill(item("a"))
-    assert counted(run, *FORTH, "--yes", code=1) == {"us-east-1 global too_large": 1}
+    fill(item("a"), item("b"))
+    assert counted(run, *FORTH, "--yes", code=1) == {"us-east-1 global refused": 1, "us-east-1 global new": 1}
 
 
 def test_what_failed_goes_on_where_it_was_and_its_file_holds_no_key(

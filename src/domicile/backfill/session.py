@@ -20,7 +20,7 @@ from domicile.backfill.checkpoint import Checkpoint, Counts
 from domicile.backfill.move import Move
 from domicile.core.control import Control, Image
 from domicile.core.copying import Copier, Outcome, Verdict, copied_items, localized_items, written_items
-from domicile.core.errors import DomicileError, ItemTooLargeError, UnknownAuthorityError
+from domicile.core.errors import DomicileError, PermanentError, UnknownAuthorityError
 from domicile.core.version import COUNTER_MAX, Version, of_copy
 from domicile.core.writes import Delete, Expression, SameControl, Update
 from domicile.errors import OperationError, UserError
@@ -166,8 +166,8 @@ class Session:
             return verdict.outcome
         try:
             written = self._stores[place].write(verdict.write)
-        except ItemTooLargeError:
-            return Outcome.TOO_LARGE
+        except PermanentError:
+            return Outcome.REFUSED
         control = self._move.localized.control_attribute
         # An answer can be lost, and the request sent again: then this very copy is what holds the second one off.
         is_there = written.applied or (written.before or {}).get(control) == verdict.write.image[control]

@@ -36,10 +36,10 @@ class Outcome(Enum):
     UNKNOWN_AUTHORITY = "unknown_authority"
     LOCALIZED = "localized"
     UNVERSIONED = "unversioned"
-    TOO_LARGE = "too_large"
+    REFUSED = "refused"  # by DynamoDB
 
 
-NOT_COPIED = (Outcome.UNKNOWN_AUTHORITY, Outcome.LOCALIZED, Outcome.UNVERSIONED, Outcome.TOO_LARGE)
+NOT_COPIED = (Outcome.UNKNOWN_AUTHORITY, Outcome.LOCALIZED, Outcome.UNVERSIONED, Outcome.REFUSED)
 """What must be mended before the move can be finished."""
 
 
