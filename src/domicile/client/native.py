@@ -13,14 +13,13 @@ from botocore.exceptions import ClientError
 
 from domicile.client.context import Context
 from domicile.client.errors import RegionsUnavailable
-from domicile.client.events import Event, Kind
 from domicile.client.expressions import Parameters, refuse_legacy
 from domicile.client.items import Item
 from domicile.client.reach import Reply
 from domicile.client.steps import Pause, Steps
 from domicile.core.policy import NativePolicy
 
-_CONFLICT, _ABSENT = "ReplicatedWriteConflictException", "ResourceNotFoundException"
+_CONFLICT = "ReplicatedWriteConflictException"
 _PINNED = (
     "a consistent read of an eventual native table holds in one Region: without ConsistentRead, the next one answers"
 )
@@ -73,29 +72,23 @@ class Native:
     ) -> Steps[Reply]:
         """Send to the first Region that answers, ``pinned`` to the nearest alone.
 
-        A write that met one of another Region at the same item of a strong table was not done, and is sent again. While
-        a replica is made or deleted, the policy may name a Region that does not have it: then the next one is asked.
+        A write that met one of another Region at the same item of a strong table was not done, and is sent again.
         """
         attempts, pause_s = 1, self._context.options.pause_s
         while True:
             try:
                 reply = yield from self._context.reach.call(
-                    regions[:1] if pinned else regions, operation, lambda _: parameters, table
+                    regions[:1] if pinned else regions, operation, lambda _: parameters, table, native=True
                 )
             except RegionsUnavailable as error:
                 if pinned and len(regions) > 1:
                     raise RegionsUnavailable(error.regions, f"{error}; {_PINNED}") from None
                 raise
             except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code == _ABSENT and len(regions) > 1:
-                    self._context.tell(Event(Kind.FAILOVER, regions[0], regions[1], table))
-                    regions = regions[1:]
-                elif code == _CONFLICT and attempts < self._context.options.attempts_max:
-                    yield Pause(pause_s)
-                    attempts, pause_s = attempts + 1, pause_s * 2
-                else:
+                if error.response["Error"]["Code"] != _CONFLICT or attempts >= self._context.options.attempts_max:
                     raise
+                yield Pause(pause_s)
+                attempts, pause_s = attempts + 1, pause_s * 2
                 continue
             if reply.refusal is not None:
                 raise reply.refusal

@@ -48,40 +48,54 @@ class Reach:
         return partition_of(region) in self._partitions
 
     def call(
-        self, regions: Sequence[str], operation: str, parameters: Callable[[str], dict[str, Any]], table: str | None
+        self,
+        regions: Sequence[str],
+        operation: str,
+        parameters: Callable[[str], dict[str, Any]],
+        table: str | None,
+        *,
+        native: bool = False,
     ) -> Steps[Reply]:
         """Send to the first Region that answers; ``parameters`` makes them for it.
 
         An answer is also an error of DynamoDB that another Region would give as well: it is raised as it is, but for a
-        condition that does not hold. Raises :class:`RegionsUnavailable`, at once where a Region is not covered.
+        condition that does not hold. ``native``: while a replica is made or deleted, a Region may not have the table,
+        and the next one is asked; that error is raised if all of them say so. Raises :class:`RegionsUnavailable` with
+        those that did not answer, at once where a Region is not covered.
         """
-        failed: str | None = None
+        left: str | None = None
+        silent: list[str] = []
+        absent: ClientError | None = None
         for region in regions:
             if not self.covers(region):
                 raise RegionsUnavailable((region,), _beyond(region))
             if not self._health.admits(region):
-                failed = failed or region
+                left = left or region
+                silent.append(region)
                 continue
-            if failed is not None:
-                self._tell(Event(Kind.FAILOVER, failed, region, table))
+            if left is not None:
+                self._tell(Event(Kind.FAILOVER, left, region, table))
+            left = region
             try:
                 response = yield Request(region, operation, parameters(region))
-            except ClientError as error:
-                if _status(error) >= _SERVER_ERROR:
+            except (ClientError, ConnectionError, HTTPClientError) as error:
+                if not isinstance(error, ClientError) or _status(error) >= _SERVER_ERROR:
                     self._health.failed(region)
-                    failed = region
+                    silent.append(region)
                     continue
                 self._health.succeeded(region)
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    return Reply(region, {}, error)
+                if not native or code != "ResourceNotFoundException":
                     raise
-                return Reply(region, {}, error)
-            except (ConnectionError, HTTPClientError):
-                self._health.failed(region)
-                failed = region
-                continue
-            self._health.succeeded(region)
-            return Reply(region, response)
-        raise RegionsUnavailable(regions)
+                absent = error
+            else:
+                self._health.succeeded(region)
+                return Reply(region, response)
+        if absent is not None and not silent:
+            raise absent
+        raise RegionsUnavailable(silent)
 
 
 def _beyond(region: str) -> str:

@@ -147,7 +147,8 @@ class _Attempts:
         if home is None:
             if not self._regions:
                 raise UnsafeOperation(f"no Region of this client has all of the tables: {_SPLIT}")
-            return (yield from self._context.reach.call(self._regions, "transact_write_items", self._stamp, None))
+            call, native = self._context.reach.call, bool(self._native)
+            return (yield from call(self._regions, "transact_write_items", self._stamp, None, native=native))
         return (yield from self._context.home_call(home, "transact_write_items", self._stamp, None))
 
     def _stamp(self, region: str) -> Parameters:

@@ -46,6 +46,7 @@ POLICY = Policy.parse(
 ITEM = {**KEY, "n": 1, "_dom": "an attribute as any other"}
 WIRE: dict[str, Any] = {**WIRE_KEY, "n": {"N": "1"}, "_dom": {"S": "an attribute as any other"}}
 CONFLICT = error("ReplicatedWriteConflictException", 400)
+ABSENT = error("ResourceNotFoundException", 400)
 
 
 @pytest.fixture
@@ -168,13 +169,54 @@ def test_a_conflict_that_does_not_end_is_raised(client: Scripted) -> None:
     assert client.pauses_s == [1, 2]
 
 
-def test_a_region_whose_replica_is_not_there_leaves_it_to_the_next(client: Scripted) -> None:
-    absent = error("ResourceNotFoundException", 400)
-    client.run(get(client, ConsistentRead=True), absent, OK)
-    assert client.went_to == [US, EU]
-    assert [(event.kind, event.region, event.to_region) for event in client.events] == [(Kind.FAILOVER, US, EU)]
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        client.run(put(client), absent, absent, absent)
+class TestARegionWithoutTheReplica:
+    """While it is made or deleted, the policy names a Region that does not have the table."""
+
+    @pytest.mark.parametrize("several", [False, True], ids=["one", "transaction"])
+    def test_leaves_the_call_to_the_next(self, client: Scripted, several: bool) -> None:
+        for _ in range(3):  # Each time it is asked anew: it answers, so its circuit stays closed.
+            asked = transaction((EVERYWHERE, ITEM))
+            client.run(client.batches.transact_write_items(asked, None) if several else put(client), ABSENT, OK)
+        assert client.went_to == [US, EU] * 3
+        told = {(event.kind, event.region, event.to_region) for event in client.events}
+        assert told == {(Kind.FAILOVER, US, EU)}
+
+    def test_is_left_by_a_batch(self, client: Scripted) -> None:
+        request = {"RequestItems": {EVERYWHERE: {"Keys": [KEY]}}}
+        client.run(client.batches.batch_get_item(request, None), ABSENT, OK)
+        assert client.went_to == [US, EU]
+
+    def test_is_told_apart_from_one_that_is_down(self, client: Scripted) -> None:
+        client.run(get(client), down(), ABSENT, OK)
+        assert client.went_to == [US, EU, IN]
+        assert [(event.region, event.to_region) for event in client.events] == [(US, EU), (EU, IN)]
+
+    def test_does_not_speak_for_one_that_is_down(self, client: Scripted) -> None:
+        for answers, silent in (((down(), ABSENT, ABSENT), US), ((ABSENT, down(), ABSENT), EU)):
+            with pytest.raises(RegionsUnavailable) as raised:
+                client.run(put(client), *answers)
+            assert raised.value.regions == (silent,)
+        assert client.went_to == [US, EU, IN] * 2
+
+    def test_and_no_other_with_it_raises_as_boto3_does(self, client: Scripted) -> None:
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            client.run(put(client), ABSENT, ABSENT, ABSENT)
+
+    def test_refuses_a_consistent_read(self, client: Scripted) -> None:
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            client.run(get(client, ConsistentRead=True), ABSENT)
+
+    def test_refuses_a_consistent_read_of_several_tables(self) -> None:
+        pair = {f"shop-{name}": {"regions": [US, EU], "consistency": "eventual"} for name in ("there", "made")}
+        client = Scripted(policy=Policy.parse({**DOCUMENT, "native": pair}))
+        request = {"RequestItems": {name: {"Keys": [KEY], "ConsistentRead": True} for name in ("there", "made")}}
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            client.run(client.batches.batch_get_item(request, None), ABSENT)
+        assert client.went_to == [US]
+
+    def test_of_a_strong_table_leaves_its_consistent_read_to_the_next(self, client: Scripted) -> None:
+        client.run(get(client, STRONG, ConsistentRead=True), ABSENT, OK)
+        assert client.went_to == [US, EU]
 
 
 def test_a_session_is_refused_since_there_are_no_versions_to_follow(client: Scripted) -> None:
