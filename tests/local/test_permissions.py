@@ -46,10 +46,15 @@ def _calls(plane: Plane, function: str, service: str, operation: str, **argument
 
 def _asked(plane: Plane, role_arn: str) -> dict[str, tuple[bool, bool]]:
     """Return, for each action that a role was asked about, whether it was ever allowed and ever denied."""
-    _, answer = plane.own("GET", "/_domicile/permissions")
     principal = f"role/{role_arn.rpartition('/')[2]}"
-    found = [question for question in answer["asked"] if question["principal"] == principal]
+    found = [question for question in _questions(plane) if question["principal"] == principal]
     return {question["action"]: (question["allowed"], question["denied"]) for question in found}
+
+
+def _questions(plane: Plane) -> list[dict[str, Any]]:
+    _, answer = plane.own("GET", "/_domicile/permissions")
+    asked: list[dict[str, Any]] = answer["asked"]
+    return asked
 
 
 def test_a_function_calls_as_its_role(plane: Plane) -> None:
@@ -222,6 +227,18 @@ def test_a_queue_takes_from_a_rule_what_its_policy_lets_in(plane: Plane) -> None
     plane.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(let_in)})
     plane.put_event(source)
     assert json.loads(eventually(lambda: plane.receive(url))[0]["Body"])["source"] == source
+
+
+def test_a_dead_letter_queue_takes_what_its_policy_lets_in(plane: Plane) -> None:
+    let_in = allow("sqs:SendMessage", "*") | {
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Condition": {"ArnEquals": {"aws:SourceArn": plane.arn("events", "rule/another")}},
+    }
+    url, queue = plane.queue(Policy=policy(let_in))
+    plane.put_event(plane.rule(plane.arn("sqs", "absent"), DeadLetterConfig={"Arn": queue}))
+    asked = eventually(lambda: [question for question in _questions(plane) if question["resource"] == queue])
+    assert [(question["principal"], question["allowed"]) for question in asked] == [("events.amazonaws.com", False)]
+    assert plane.receive(url) == []
 
 
 def test_a_rule_must_be_let_in_by_the_key_of_an_encrypted_queue_too(plane: Plane) -> None:
