@@ -13,6 +13,15 @@ deny contains message if {
 	message := sprintf("%s: the localized table has replicas of a Global Table", [table.address])
 }
 
+# Terraform calls it an update. A table that has to be localized is replaced by another one, into which its items move.
+deny contains message if {
+	some table in plan.of_type({"aws_dynamodb_table"})
+	is_object(table.change.before)
+	count(object.get(table.change.before, "replica", [])) > 0
+	not native(table.change.after.name)
+	message := sprintf("%s: the native table is localized under its name, and loses its replicas", [table.address])
+}
+
 deny contains message if {
 	some replica in plan.of_type({"aws_dynamodb_table_replica"})
 	not native(plan.table_of(replica))

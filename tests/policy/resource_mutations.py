@@ -228,6 +228,14 @@ RESOURCE_MUTATIONS = [
     ),
     Mutation(
         "no_replicas",
+        "a native table that is localized under its name",
+        "the native table is localized under its name",
+        lambda plan: plan.change("aws_dynamodb_table", "customers_table")["change"].update(
+            actions=["update"], before={"replica": [{"region_name": "eu-west-1"}]}
+        ),
+    ),
+    Mutation(
+        "no_replicas",
         "replicas of a ledger",
         "the localized table has replicas",
         lambda plan: plan.set("aws_dynamodb_table", "customers_ledger", replica=[{"region_name": "eu-west-1"}]),
