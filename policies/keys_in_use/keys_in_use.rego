@@ -1,4 +1,5 @@
-# Avoid: a plan that disables or deletes a table's key, takes it out of the account's hands, or replaces a replica.
+# Avoid: a plan that disables or deletes a table's key or the key's policy, takes the key out of the account's hands, or
+# replaces a replica.
 # Prefer: to delete the replica first, and its key when the table is ACTIVE again.
 # Rationale: DynamoDB takes a replica whose key can't be used out of the Global Table after 20 hours, for good; one that
 # is replaced is gone with its Region's service until it is full again.
@@ -31,6 +32,13 @@ deny contains message if {
 }
 
 deny contains message if {
+	some policy in input.plan.resource_changes
+	policy.type == "aws_kms_key_policy"
+	"delete" in policy.change.actions
+	message := sprintf("%s: the key's policy is deleted", [policy.address])
+}
+
+deny contains message if {
 	some replica in plan.of_type({"aws_dynamodb_table_replica"})
 	"delete" in replica.change.actions
 	message := sprintf("%s: the replica is replaced", [replica.address])
@@ -49,7 +57,28 @@ given_up(table) if table.change.after.server_side_encryption[0].enabled == false
 
 administered(policy) if {
 	some statement in plan.allowing(policy)
+	not statement.Condition
 	some name in plan.listed(statement.Principal.AWS)
-	name == sprintf("arn:%s:iam::%s:root", [plan.partition, plan.account])
+	name == root
 	"kms:*" in plan.listed(statement.Action)
+	not denied(policy)
 }
+
+# Whether something is denied to the whole account. What a condition comes to, a plan does not tell.
+denied(policy) if {
+	some statement in policy.statements
+	statement.Effect == "Deny"
+	not statement.Condition
+	whole_account(statement)
+}
+
+whole_account(statement) if statement.NotPrincipal
+
+whole_account(statement) if statement.Principal == "*"
+
+whole_account(statement) if {
+	some name in plan.listed(statement.Principal.AWS)
+	name in {"*", plan.account, root}
+}
+
+root := sprintf("arn:%s:iam::%s:root", [plan.partition, plan.account])

@@ -57,3 +57,26 @@ test_denies_a_replica_that_is_replaced if {
 		[],
 	)
 }
+
+root := "arn:aws:iam::111122223333:root"
+
+administered := {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*"}
+
+# A key with a policy of these statements.
+key(statements) := [plan_test.resource("aws_kms_key.k", {"policy": json.marshal({"Statement": statements})})]
+
+test_accepts_a_key_that_is_denied_to_one_role if {
+	guest := {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/guest"}, "Action": "kms:*"}
+	count(keys_in_use.deny) == 0 with input.plan as plan_test.of(key([administered, guest]), [])
+}
+
+test_accepts_a_denial_with_a_condition if {
+	condition := {"Bool": {"aws:SecureTransport": "false"}}
+	plain := {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Condition": condition}
+	count(keys_in_use.deny) == 0 with input.plan as plan_test.of(key([administered, plain]), [])
+}
+
+test_denies_a_denial_for_the_account if {
+	account := {"Effect": "Deny", "Principal": {"AWS": "111122223333"}, "Action": "kms:Decrypt"}
+	count(keys_in_use.deny) == 1 with input.plan as plan_test.of(key([administered, account]), [])
+}

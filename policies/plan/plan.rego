@@ -56,10 +56,12 @@ table_of(replica) := table.change.after.name if {
 	table.address in references(replica, "global_table_arn")
 }
 
-# Whether a resource is a native table, or the replica of one.
+# Whether a resource is a native table, or the replica of one. A table that the document also calls localized is not.
 of_native_table(resource) if {
 	name := table_of(resource)
 	name in native
+	not name in localized
+	not name in ledgers
 }
 
 # Whether an ARN names something of this account in a Region of the deployment.

@@ -49,3 +49,14 @@ test_an_arn_is_inside_by_partition_region_and_account if {
 	not plan.inside("arn:aws:sqs:*:111122223333:q") with input.plan as of([], [])
 	not plan.inside(null) with input.plan as of([], [])
 }
+
+test_a_localized_table_is_not_native_whatever_else_the_document_says if {
+	confused := resource("aws_appconfig_hosted_configuration_version.w", {"content": json.marshal({
+		"regions": [],
+		"tables": {"shop-prices": {"ledger": "shop-prices-ledger"}},
+		"native": {"shop-prices-ledger": {}},
+	})})
+	plan.of_native_table(resource("aws_dynamodb_table.t", {"name": "shop-prices"})) with input.plan as of([], [])
+	not plan.of_native_table(resource("aws_dynamodb_table.t", {"name": "shop-prices"})) with input.plan as of([confused], [])
+	not plan.of_native_table(resource("aws_dynamodb_table.l", {"name": "shop-prices-ledger"})) with input.plan as of([confused], [])
+}

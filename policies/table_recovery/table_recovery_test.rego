@@ -37,3 +37,25 @@ test_denies_a_table_that_is_in_no_document if {
 		[],
 	)
 }
+
+replaced(name) := {
+	"address": "aws_dynamodb_table.t",
+	"mode": "managed",
+	"type": "aws_dynamodb_table",
+	"change": {
+		"actions": ["delete", "create"],
+		"before": {"name": name},
+		"after": {"name": name, "deletion_protection_enabled": true, "point_in_time_recovery": [{"enabled": true}]},
+		"after_unknown": {},
+	},
+}
+
+test_denies_a_table_that_is_replaced if {
+	every name in ["shop-customers", "shop-customers-ledger", "shop-prices"] {
+		count(table_recovery.deny) == 1 with input.plan as plan_test.of([replaced(name)], [])
+	}
+}
+
+test_accepts_the_deletion_of_a_table_that_left_the_document if {
+	count(table_recovery.deny) == 0 with input.plan as plan_test.of([replaced("shop-invoices")], [])
+}

@@ -15,6 +15,12 @@ _TABLE = "shopease-customers"
 _TARGET = "aws_cloudwatch_event_target"
 _MAPPING = "aws_lambda_event_source_mapping"
 _DOCUMENT = "aws_appconfig_hosted_configuration_version"
+_DENIED: dict[str, dict[str, Any]] = {
+    "everyone": {"Principal": "*", "Action": "kms:*"},
+    "everyone of AWS": {"Principal": {"AWS": ["*"]}, "Action": ["kms:Decrypt"]},
+    "the account": {"Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:root"}, "NotAction": "kms:Describe*"},
+    "everyone but a role": {"NotPrincipal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:role/admin"}, "Action": "kms:*"},
+}
 
 
 def _unencrypted(type_: str, part: str, argument: str = "kms_key_id") -> Callable[[Changed], None]:
@@ -37,6 +43,30 @@ def _deleted_key(plan: Changed) -> None:
 def _replaced_replica(plan: Changed) -> None:
     plan.add("aws_dynamodb_table_replica")
     plan.change("aws_dynamodb_table_replica", "added")["change"]["actions"] = ["delete", "create"]
+
+
+def _deleted(type_: str, part: str, **before: Any) -> Callable[[Changed], None]:
+    return lambda plan: plan.change(type_, part)["change"].update(actions=["delete"], before=before, after=None)
+
+
+def _deleted_key_policy(plan: Changed) -> None:
+    plan.add("aws_kms_key_policy")
+    _deleted("aws_kms_key_policy", "added", policy="{}")(plan)
+
+
+def _key_policy(sid: str, **keys: Any) -> Callable[[Changed], None]:
+    return lambda plan: plan.statement("aws_kms_key", "", sid, **keys)
+
+
+def _native_too(table: str, part: str) -> Callable[[Changed], None]:
+    """The document calls a localized table, or its ledger, native as well, and the plan leaves it unprotected."""
+
+    def apply(plan: Changed) -> None:
+        _document(plan, native={table: {"regions": ["ap-southeast-1", "eu-west-1"], "consistency": "eventual"}})
+        plan.set("aws_dynamodb_table", part, deletion_protection_enabled=False)
+        plan.set("aws_dynamodb_table", part, server_side_encryption=[{"enabled": False}])
+
+    return apply
 
 
 def _add(type_: str) -> Callable[[Changed], None]:
@@ -188,8 +218,27 @@ RESOURCE_MUTATIONS = [
         "keys_in_use",
         "a key that the account may not manage",
         "the key's policy does not leave its use to the account",
-        lambda plan: plan.statement("aws_kms_key", "", "AdministerThroughIam", Action=["kms:Describe*"]),
+        _key_policy("AdministerThroughIam", Action=["kms:Describe*"]),
     ),
+    Mutation(
+        "keys_in_use",
+        "a key that one role of the account may manage",
+        "the key's policy does not leave its use to the account",
+        _key_policy(
+            "AdministerThroughIam",
+            Condition={"StringEquals": {"aws:PrincipalArn": f"arn:aws:iam::{_ACCOUNT}:role/admin"}},
+        ),
+    ),
+    *(
+        Mutation(
+            "keys_in_use",
+            f"a key that is denied to {whom}",
+            "the key's policy does not leave its use to the account",
+            _key_policy("Added", Effect="Deny", Resource="*", **keys),
+        )
+        for whom, keys in _DENIED.items()
+    ),
+    Mutation("keys_in_use", "a key policy that is deleted", "the key's policy is deleted", _deleted_key_policy),
     Mutation(
         "table_recovery",
         "no point-in-time recovery",
@@ -201,6 +250,20 @@ RESOURCE_MUTATIONS = [
         "no deletion protection",
         "deletion protection is off",
         lambda plan: plan.set("aws_dynamodb_table", "customers_table", deletion_protection_enabled=False),
+    ),
+    *(
+        Mutation(rule, f"{table}, which is native, too", says, _native_too(table, part))
+        for table, part in ((_TABLE, "customers_table"), (f"{_TABLE}-ledger", "customers_ledger"))
+        for rule, says in (
+            ("table_recovery", "deletion protection is off"),
+            ("encryption", "is not encrypted with the key of this Region"),
+        )
+    ),
+    Mutation(
+        "table_recovery",
+        "a table that is deleted",
+        "the table is deleted, and the policy document names it",
+        _deleted("aws_dynamodb_table", "customers_table", name=_TABLE),
     ),
     Mutation(
         "validated_configuration",
