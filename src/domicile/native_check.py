@@ -12,9 +12,9 @@ from datetime import datetime
 
 from domicile.core.partitions import partition_of
 from domicile.deployment import Deployment
+from domicile.key_policies import refused_uses
 from domicile.naming import Names
 from domicile.native_table import NativeTable, Provisioned
-from domicile.review.policies import matches, statements
 
 ACTIVE = "ACTIVE"
 REPLICATION_ROLE = "AWSServiceRoleForDynamoDBReplication"
@@ -35,11 +35,6 @@ _DO = {
 }
 _UNKNOWN = "docs/runbooks/native-tables.md"
 _WAIT = "until all are ACTIVE, change no key, role or policy"
-# What AWS's guide (encryption at rest, authorizing use of a customer managed key) names as DynamoDB's minimum.
-_USES = (
-    *("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
-    *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
-)
 
 
 @dataclass(frozen=True)
@@ -221,7 +216,7 @@ class _Table:
             case Unreadable(code):
                 yield self._wrong(region, f"its key can't be read: {code}")
             case Key(of_aws=False) as key:
-                yield from (self._wrong(region, text) for text in key_problems(key, region))
+                yield from (self._wrong(region, text) for text in key_problems(key))
                 found = self._regions[region]
                 if isinstance(found, Found) and self._config.encryption == "customer-managed":
                     yield from self._own_key(region, key, found.own_key)
@@ -244,8 +239,8 @@ def _encryption(key: Key | Unreadable | None) -> str | None:
     return "aws-managed" if key.of_aws else "customer-managed"
 
 
-def key_problems(key: Key, region: str) -> Iterator[str]:
-    """Yield why a customer-managed key of a Region does not serve a table, or will not for long."""
+def key_problems(key: Key) -> Iterator[str]:
+    """Yield why a customer-managed key does not serve a table, or will not for long."""
     if key.state != "Enabled":
         end = f", and is deleted at {key.deleted_at:%Y-%m-%d %H:%M} UTC" if key.deleted_at else ""
         mend = "cancel its deletion and enable it" if key.deleted_at else "enable it"
@@ -253,54 +248,5 @@ def key_problems(key: Key, region: str) -> Iterator[str]:
             f"its key {key.arn} is {key.state}{end}: {mend} {_IN_TIME}. A key is disabled only after its replica was "
             "deleted and the table is ACTIVE"
         )
-    if missing := refused_uses(key, region):
+    if missing := refused_uses(key.arn, key.policy):
         yield f"the policy of its key {key.arn} does not let the account use it for DynamoDB: {', '.join(missing)}"
-
-
-def refused_uses(key: Key, region: str) -> list[str]:
-    """Return the actions that DynamoDB needs and that the key's policy does not leave to the account's IAM policies.
-
-    Only what holds for the whole account counts, with conditions on the service and the calling account alone; a denial
-    counts if it has no condition.
-    """
-    _, partition, _, _, account, _ = key.arn.split(":", 5)
-    everyone = {"*", account, f"arn:{partition}:iam::{account}:root"}
-    service = f"dynamodb.{region}.amazonaws.com"
-    met = {"kms:viaservice": {service, f"{service}.cn"}, "kms:calleraccount": {account}}
-    found = [one for one in statements(key.policy) or () if everyone & _principals(one)]
-    allowing = [one for one in found if one.get("Effect") == "Allow" and _holds(one.get("Condition"), met)]
-    denying = [one for one in found if one.get("Effect") == "Deny" and not one.get("Condition")]
-    return [
-        use
-        for use in _USES
-        if not any(_names(one, use) for one in allowing) or any(_names(one, use) for one in denying)
-    ]
-
-
-def _principals(statement: Mapping[str, object]) -> set[str]:
-    principal = statement.get("Principal")
-    return set(_listed(principal.get("AWS", [])) if isinstance(principal, dict) else _listed(principal))
-
-
-def _names(statement: Mapping[str, object], action: str) -> bool:
-    if "NotAction" in statement:
-        return not _matching(statement["NotAction"], action)
-    return _matching(statement.get("Action"), action)
-
-
-def _matching(patterns: object, action: str) -> bool:
-    return any(matches(pattern.lower(), action.lower()) for pattern in _listed(patterns))
-
-
-def _holds(condition: object, met: Mapping[str, set[str]]) -> bool:
-    """Whether a condition is about these keys alone, and one of their values meets it."""
-    return all(
-        operator in ("StringEquals", "StringLike")
-        and any(matches(pattern, value) for pattern in _listed(values) for value in met.get(key.lower(), ()))
-        for operator, keys in (condition.items() if isinstance(condition, dict) else ())
-        for key, values in keys.items()
-    )
-
-
-def _listed(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
