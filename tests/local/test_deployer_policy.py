@@ -43,7 +43,6 @@ class _Deployer:
 
     def __init__(self, stack: Path, binding: dict[str, str]) -> None:
         self._file = stack / "cdk.tf.json"
-        self.change({'aws:SecureTransport\\":\\"false': 'aws:SecureTransport\\":\\"never'})  # the local AWS has no TLS
         self._iam = client("iam", _REGION, binding["AWS_ENDPOINT_URL"])
         self._policies = policies(self._file, ACCOUNTS[WORLD])
         self._iam.create_user(UserName=_USER)
