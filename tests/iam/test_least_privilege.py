@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from domicile.core.partitions import partition_of
 from domicile.local import api
 from tests.bridge.sides import BEIJING, IRELAND, NAME, NINGXIA, SINGAPORE, Sides
 from tests.iam import application, workload
-from tests.iam.least import Part, statements_of, unneeded
+from tests.iam.least import statements_of, unneeded
 from tests.iam.workload import customer, large
 from tests.local.failures import await_quiet
 from tests.local.regions import eventually
@@ -152,37 +152,3 @@ def test_without_a_statement_an_item_does_not_arrive_until_it_is_back(worked: Si
         eventually(worked.dead_letters, lambda dead: f"{region} bus-dlq" in dead, "the event in the dead-letter queue")
         worked.operate("dlq", "redrive", "--yes")
     eventually(lambda: workload.is_settled(worked, removal.item), bool, "the item everywhere")
-
-
-def _question(resource: str, region: str = "eu-west-1") -> dict[str, Any]:
-    return {
-        "principal": "role/r",
-        "action": "dynamodb:GetItem",
-        "resource": resource,
-        "region": region,
-        "source_ip": "127.0.0.1",
-        "context": {},
-        "allowed": True,
-    }
-
-
-@pytest.mark.parametrize(
-    ("changed", "found"),
-    [
-        ({}, []),
-        ({"Action": ["dynamodb:GetItem", "dynamodb:Scan"]}, ["dynamodb:Scan"]),
-        ({"Resource": ["table/a", "table/b", "table/c"]}, ["dynamodb:GetItem on table/c"]),
-        (
-            {"Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1", "sa-east-1"]}}},
-            ["aws:RequestedRegion sa-east-1"],
-        ),
-        ({"Action": ["dynamodb:Scan"]}, [""]),
-        ({"Effect": "Deny", "Action": ["dynamodb:Scan"]}, [""]),
-    ],
-)
-def test_what_nothing_needs_is_found(changed: dict[str, Any], found: Sequence[str]) -> None:
-    condition = {"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}
-    needed = {"Sid": "S", "Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": ["table/a", "table/b"]}
-    statement = {**needed, "Condition": condition, **changed}
-    questions = [_question("table/a"), _question("table/b", "us-east-1")]
-    assert list(unneeded("role/r", [statement], questions)) == [Part("role/r", "S", element) for element in found]

@@ -16,7 +16,8 @@ from ministack.services import lambda_svc, sqs
 
 from domicile.local.adaptations import expect_function, permissions
 
-# What Lambda's guide names for each kind of source. kinesis:SubscribeToShard is for consumers with fan-out.
+# What Lambda's guide names for each kind of source, as its requests can't be seen here. kinesis:SubscribeToShard is for
+# consumers with fan-out; kinesis:ListStreams, which the guide does not name any more, is of no one stream.
 _NEEDED = {
     "dynamodb": [f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")],
     "kinesis": [
