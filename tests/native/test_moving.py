@@ -13,6 +13,7 @@ from domicile.deployment import Deployment
 from domicile.local.api import LocalAws
 from infra.artifacts import ROOT, read_manifest
 from infra.synthesis import synthesize
+from policies.check import evaluate, policies
 from tests.native.stacks import AMERICA, EUROPE, FILE, NAME, PRIMARY
 from tests.plans import Plans, changes, with_applied_state
 
@@ -59,6 +60,8 @@ def test_another_replication_under_the_same_name_deletes_the_replicas(native: Lo
     (change,) = (found["change"] for found in found[PRIMARY]["resource_changes"] if found["address"].startswith(table))
     replicas = [{replica["region_name"] for replica in change[when]["replica"]} for when in ("before", "after")]
     assert replicas == [{AMERICA, EUROPE}, set()], "what Terraform calls an update deletes every replica"
+    said = evaluate(found[PRIMARY], [policy for policy in policies() if policy.name == "no_replicas"])
+    assert "the native table is localized under its name" in str(said)
 
 
 def test_a_table_that_is_left_out_is_kept_by_its_protection(native: LocalAws, tmp_path: Path) -> None:
