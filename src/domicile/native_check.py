@@ -6,7 +6,7 @@ nothing is called fine that nobody saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,9 +65,16 @@ class Replica:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A table as DynamoDB describes it in one Region; ``key`` is None under a key that DynamoDB owns."""
+    """A table as DynamoDB describes it in one Region.
+
+    ``schema`` has the name and the type of the hash key, and of the range key if there is one. ``witnesses`` has each
+    witness's status by its Region. ``key`` is None under a key that DynamoDB owns.
+    """
 
     status: str
+    schema: tuple[tuple[str, str], ...]
+    consistency: str
+    witnesses: Mapping[str, str]
     table_class: str
     protected: bool
     key: Key | Unreadable | None
@@ -125,7 +132,7 @@ class _Table:
 
     def findings(self, roles: Mapping[str, str]) -> Iterator[Finding]:
         """Yield what is to be said, given the roles that could not be seen."""
-        for region in self._config.regions:
+        for region in dict.fromkeys((*self._config.regions, *sorted(self._members))):
             found = self._regions.get(region)
             if isinstance(found, Unreadable):
                 yield self._wrong(region, f"can't be read: {found.code}")
@@ -134,6 +141,7 @@ class _Table:
                 yield self._note(self._config.primary, "is not there yet: the first apply makes it")
             return
         yield from self._roles(roles)
+        yield from self._witnesses()
         for region in sorted({*self._members, *self._config.regions}):
             yield from self._region(region)
 
@@ -151,6 +159,12 @@ class _Table:
                 text = f"the account's service-linked role {role} can't be seen: {missing[role]}"
                 yield self._wrong(self._config.primary, text)
 
+    def _witnesses(self) -> Iterator[Finding]:
+        said = {witness for table in self._deployed.values() for witness in table.witnesses.items()}
+        for region, status in sorted(said):
+            if status != ACTIVE:
+                yield self._wrong(region, f"is a witness, and {status}: {_DO.get(status, _UNKNOWN)}; {_WAIT}")
+
     def _region(self, region: str) -> Iterator[Finding]:
         table = self._deployed.get(region)
         if region not in self._members:
@@ -161,6 +175,7 @@ class _Table:
         if region not in self._config.regions:
             yield self._left(region)
         elif table:
+            yield from self._for_good(region, table)
             yield from self._settings(region, table)
         if table:
             yield from self._key(region, table)
@@ -170,6 +185,10 @@ class _Table:
             return self._wrong(
                 region,
                 f"has no table, and {', '.join(sorted(self._members))} has: another primary would make the table anew",
+            )
+        if self._config.consistency == "strong":
+            return self._wrong(
+                region, "has no replica, and none joins a strong table: make another, and copy the items"
             )
         return self._note(region, "has no replica yet: the apply of its stack makes it")
 
@@ -196,6 +215,21 @@ class _Table:
         if table and not said and len(self._deployed) > 1 and (self._said or region != self._config.primary):
             text = "is a table of its own, which no other Region replicates with: copy what only it has, delete it, "
             yield self._wrong(region, f"{text}and apply its stack")
+
+    def _for_good(self, region: str, table: Deployed) -> Iterator[Finding]:
+        """Yield what a table has until its end, where the file wants something else."""
+        config = self._config
+        schema = [(key.name, key.type) for key in (config.hash_key, config.range_key) if key]
+        for said, deployed, wanted in (
+            ("has the key", _schema(table.schema), _schema(schema)),
+            ("is of consistency", table.consistency, config.consistency),
+            ("has the witness", ", ".join(table.witnesses) or "none", config.witness or "none"),
+        ):
+            if deployed != wanted:
+                text = (
+                    f"{said} {deployed}, and the file wants {wanted}: a table keeps that for good, and Terraform would"
+                )
+                yield self._wrong(region, f"{text} delete it or fail. Make another table, and copy the items")
 
     def _settings(self, region: str, table: Deployed) -> Iterator[Finding]:
         wanted, deployed = self._config.encryption, _encryption(table.key)
@@ -228,6 +262,10 @@ class _Table:
         elif own.arn != key.arn:
             text = f"is encrypted with {key.arn}, and {alias} is {own.arn}: Terraform would replace the replica"
             yield self._wrong(region, text)
+
+
+def _schema(keys: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in keys)
 
 
 def _encryption(key: Key | Unreadable | None) -> str | None:

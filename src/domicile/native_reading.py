@@ -86,8 +86,14 @@ class _Region:
 
     def _deployed(self, table: TableDescriptionTypeDef) -> Deployed:
         key = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+        types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         return Deployed(
             status=table["TableStatus"],
+            schema=tuple((one["AttributeName"], types[one["AttributeName"]]) for one in table["KeySchema"]),
+            consistency=table.get("MultiRegionConsistency", "EVENTUAL").lower(),
+            witnesses={
+                witness["RegionName"]: witness["WitnessStatus"] for witness in table.get("GlobalTableWitnesses", [])
+            },
             table_class=_CLASSES[table.get("TableClassSummary", {}).get("TableClass", "STANDARD")],
             protected=table.get("DeletionProtectionEnabled", False),
             key=self._key(key) if key else None,

@@ -1,51 +1,31 @@
-"""What `domicile native check` says of which state, how it reads that state, and the command's output and exit code."""
+"""What `domicile native check` says of which state."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from domicile.accounts import Accounts
-from domicile.cli.main import main
 from domicile.core.partitions import WORLD
 from domicile.deployment import Deployment
 from domicile.native_check import (
     REPLICATION_ROLE,
     SCALING_ROLE,
     Deployed,
-    Finding,
     Found,
     Key,
     Replica,
     Unreadable,
     check,
 )
-from domicile.native_reading import look
 
-MUMBAI, VIRGINIA, IRELAND, OHIO = "ap-south-1", "us-east-1", "eu-west-1", "us-east-2"
+MUMBAI, VIRGINIA, IRELAND, OHIO, OREGON = "ap-south-1", "us-east-1", "eu-west-1", "us-east-2", "us-west-2"
 ACCOUNT = "111122223333"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
-FILE = """
-name: shopease
-regions: [ap-south-1, us-east-1, eu-west-1]
-authorities: {EU: eu-west-1}
-tables:
-  customers: {hash_key: {name: id, type: S}}
-  catalogue:
-    replication: native
-    hash_key: {name: sku, type: S}
-    primary: ap-south-1
-    regions: [ap-south-1, us-east-1]
-"""
+SKU = (("sku", "S"),)
 
 
 def deployment(**table: Any) -> Deployment:
@@ -83,7 +63,7 @@ def key(region: str, policy_: str = policy(allow()), **fields: Any) -> Key:
 
 def deployed(region: str, *others: str, **fields: Any) -> Deployed:
     replicas = {other: Replica("ACTIVE") for other in others}
-    table = Deployed("ACTIVE", "standard", protected=True, key=key(region), replicas=replicas)
+    table = Deployed("ACTIVE", SKU, "eventual", {}, "standard", protected=True, key=key(region), replicas=replicas)
     return replace(table, **fields)
 
 
@@ -198,6 +178,70 @@ def test_what_terraform_would_replace_a_replica_for_is_refused() -> None:
     assert list(wrong(deployment(), regions(virginia=deployed(VIRGINIA, MUMBAI, key=managed)))) == [VIRGINIA]
 
 
+def test_a_table_that_terraform_would_delete_is_told_everywhere() -> None:
+    other = deployment(hash_key={"name": "id", "type": "S"}, range_key={"name": "year", "type": "N"})
+    assert wrong(other, regions()) == dict.fromkeys(
+        (MUMBAI, VIRGINIA),
+        "has the key sku S, and the file wants id S, year N: a table keeps that for good, and Terraform would delete "
+        "it or fail. Make another table, and copy the items",
+    )
+    typed = deployment(hash_key={"name": "sku", "type": "N"})
+    assert set(wrong(typed, regions())) == {MUMBAI, VIRGINIA}
+    strong = {"consistency": "strong"}
+    found = wrong(deployment(), regions(mumbai=deployed(MUMBAI, VIRGINIA, **strong)))
+    assert set(found) == {MUMBAI}
+    assert found[MUMBAI].startswith(
+        "is of consistency strong, and the file wants eventual: a table keeps that for good"
+    )
+
+
+def americas(witness: str | None = OHIO) -> tuple[Deployment, dict[str, Found | Unreadable]]:
+    """Return the file and the state of a strong table in Virginia and Oregon, with its witness in Ohio."""
+    both = [VIRGINIA, OREGON]
+    keys = {"hash_key": {"name": "sku", "type": "S"}, "primary": VIRGINIA, "regions": both}
+    table = {"replication": "native", "consistency": "strong", "witness": OHIO, **keys}
+    localized = {"customers": {"hash_key": {"name": "id", "type": "S"}}}
+    file = Deployment.model_validate(
+        {
+            "name": "shopease",
+            "regions": both,
+            "authorities": {"US": OREGON},
+            "tables": {**localized, "catalogue": table},
+        }
+    )
+    witnesses = {witness: "ACTIVE"} if witness else {}
+    fields: dict[str, Any] = {"consistency": "strong", "witnesses": witnesses}
+    tables = {one: deployed(one, *(set(both) - {one}), **fields) for one in both}
+    return file, {one: Found({"catalogue": table}, key(one)) for one, table in tables.items()}
+
+
+def test_a_strong_table_is_held_to_its_witness() -> None:
+    assert said(*americas()) == []
+    found = wrong(*americas("us-west-1"))
+    assert set(found) == {VIRGINIA, OREGON}
+    assert found[VIRGINIA].startswith(
+        "has the witness us-west-1, and the file wants us-east-2: a table keeps that for good"
+    )
+    assert "has the witness none, and the file wants us-east-2" in wrong(*americas(None))[OREGON]
+    file, state = americas()
+    making = deployed(VIRGINIA, OREGON, consistency="strong", witnesses={OHIO: "CREATING"})
+    state[VIRGINIA] = Found({"catalogue": making}, key(VIRGINIA))
+    assert wrong(file, state)[OHIO].startswith("is a witness, and CREATING: wait until it is ACTIVE")
+    alone = deployed(VIRGINIA, consistency="strong", witnesses={OHIO: "ACTIVE"})
+    state = {VIRGINIA: Found({"catalogue": alone}, key(VIRGINIA)), OREGON: Found({}, key(OREGON))}
+    assert wrong(file, state)[OREGON].startswith("has no replica, and none joins a strong table")
+
+
+def test_a_region_that_left_the_file_has_to_be_readable() -> None:
+    all_ = {"mumbai": deployed(MUMBAI, VIRGINIA, IRELAND), "virginia": deployed(VIRGINIA, MUMBAI, IRELAND)}
+    found = regions(**all_)
+    found[IRELAND] = Unreadable("AccessDeniedException")
+    assert wrong(deployment(), found) == {IRELAND: "can't be read: AccessDeniedException"}
+    elsewhere = regions()
+    elsewhere[IRELAND] = Unreadable("AccessDeniedException")
+    assert said(deployment(), elsewhere) == [], "no Region says that it has a replica"
+
+
 def test_a_key_that_the_file_would_delete_while_a_replica_needs_it_is_told() -> None:
     document = deployment().model_dump(exclude_none=True) | {"encryption": "aws-owned"}
     found = wrong(Deployment.model_validate(document), regions())
@@ -240,91 +284,3 @@ def test_replication_needs_its_roles() -> None:
     limits = {"min": 1, "max": 2}
     provisioned = deployment(billing={"read": limits, "write": limits})
     assert SCALING_ROLE in wrong(provisioned, regions(), **{SCALING_ROLE: "NoSuchEntity"})[MUMBAI]
-
-
-class Replicated(Accounts):
-    """Clients over moto, which has no replicas: each table in a Region says that it has one in the others."""
-
-    def client(self, service: str, region: str, **options: Any) -> Any:
-        made = super().client(service, region, **options)
-
-        def add(parsed: dict[str, Any], **_: Any) -> None:
-            others = [MUMBAI, VIRGINIA]
-            if "Table" in parsed:
-                parsed["Table"]["Replicas"] = [{"RegionName": one, "ReplicaStatus": "ACTIVE"} for one in others]
-
-        made.meta.events.register("after-call.dynamodb.DescribeTable", add)
-        return made
-
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
-    """Run the command line over moto, and return exit code and output."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setattr("domicile.accounts.Accounts", Replicated)
-    (tmp_path / "domicile.yaml").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", "native", "check", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
-    with mock_aws():
-        yield call
-
-
-def make(region: str) -> str:
-    """Make the table and its Region's key, and return the key's ARN."""
-    kms = boto3.client("kms", region_name=region)
-    made = kms.create_key(Policy=policy({**allow(), "Principal": {"AWS": "*"}}))["KeyMetadata"]["Arn"]
-    kms.create_alias(AliasName="alias/shopease", TargetKeyId=made)
-    boto3.client("dynamodb", region_name=region).create_table(
-        TableName="shopease-catalogue",
-        KeySchema=[{"AttributeName": "sku", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "sku", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": made},
-    )
-    return str(made)
-
-
-def test_the_state_is_read_from_dynamodb_kms_and_iam(run: Run) -> None:
-    arns = {region: make(region) for region in (MUMBAI, VIRGINIA)}
-    file = Deployment.load(Path("domicile.yaml"))
-    missing = f"the account's service-linked role {REPLICATION_ROLE} can't be seen: NoSuchEntity"
-    assert look(file, Replicated({})) == [Finding("catalogue", MUMBAI, True, missing)]
-    boto3.client("iam").create_service_linked_role(AWSServiceName="replication.dynamodb.amazonaws.com")
-    boto3.client("kms", region_name=VIRGINIA).schedule_key_deletion(KeyId=arns[VIRGINIA].rpartition("/")[2])
-    found = [one for one in look(file, Replicated({})) if one.region == VIRGINIA]
-    assert [one.text.startswith(f"its key {arns[VIRGINIA]} is PendingDeletion") for one in found] == [True]
-
-
-def test_the_command_says_what_is_wrong_and_ends_with_1(run: Run) -> None:
-    assert run() == (
-        0,
-        "catalogue  ap-south-1  note: is not there yet: the first apply makes it\nthe native tables may be changed\n",
-        "",
-    )
-    for region in (MUMBAI, VIRGINIA):
-        make(region)
-    code, out, _ = run()
-    assert code == 1
-    assert out.startswith("catalogue  ap-south-1  wrong: the account's service-linked role")
-    assert out.endswith("mend what is wrong before an apply\n")
-    code, out, _ = run("--json")
-    document = json.loads(out)
-    assert (code, document["fine"]) == (1, False)
-    assert set(document["findings"][0]) == {"table", "region", "wrong", "text"}
-
-
-def test_a_file_without_native_tables_is_bad_input(run: Run) -> None:
-    Path("domicile.yaml").write_text(FILE[: FILE.index("  catalogue:")])
-    assert run() == (2, "", "domicile.yaml: tables: none is native; accepted: a deployment with a native table\n")
