@@ -52,18 +52,18 @@ class Numbers:
     """What one Region says: its queues by role, metrics over the window, and the latest minute of others.
 
     A metric without a datapoint is missing. ``latest`` has the minute's beginning and its value. ``replicas`` has for
-    each native table the status of its replicas in other Regions.
+    each native table the status of its replicas in other Regions, or why DynamoDB did not tell it.
     """
 
     queues: Mapping[str, Queue]
     over_window: Mapping[Metric, float]
     latest: Mapping[Metric, tuple[datetime, float]]
-    replicas: Mapping[str, Mapping[str, str]]
+    replicas: Mapping[str, Mapping[str, str] | Unreachable]
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A Region that could not be read; ``code`` is the error's, without a service's words."""
+    """A Region, or a table there, that could not be read; ``code`` is the error's, without a service's words."""
 
     code: str
 
@@ -140,8 +140,8 @@ class NativeLag:
 class NativePairStatus:
     """A native table's replication from one Region to another.
 
-    ``replica`` is the other one's status as the origin says it: None where it has none, or nobody could say. DynamoDB
-    measures no lag of a strong table.
+    ``replica`` is the other one's status as the origin says it, None where it has none; ``error`` is the code why the
+    origin could not say it. DynamoDB measures no lag of a strong table.
     """
 
     table: str
@@ -149,6 +149,7 @@ class NativePairStatus:
     origin: str
     destination: str
     replica: str | None
+    error: str | None
     lag: NativeLag | None
 
 
@@ -162,6 +163,11 @@ class Status:
     pairs: list[PairStatus]
     native: list[NativePairStatus]
     bridges: list[DirectionStatus]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all could be read."""
+        return not self.unreachable and not any(pair.error for pair in self.native)
 
     @property
     def unreachable(self) -> set[str]:
@@ -255,14 +261,15 @@ def _native_pair(
     deployment: Deployment, name: str, ends: tuple[str, str], found: Numbers | Unreachable
 ) -> NativePairStatus:
     origin, destination = ends
-    status, lag = None, None
+    replicas = found.replicas.get(name, {}) if isinstance(found, Numbers) else found
+    status, error = (None, replicas.code) if isinstance(replicas, Unreachable) else (replicas.get(destination), None)
+    lag = None
     if isinstance(found, Numbers):
-        status = found.replicas.get(name, {}).get(destination)
         names = Names(deployment.name, origin, account="")
         values = [found.over_window.get(metric) for metric in _native_latencies(names, name, destination)]
         measured = [round(value) for value in values if value is not None]
         lag = NativeLag(*measured) if len(measured) == len(values) else None
-    return NativePairStatus(name, deployment.native[name].consistency, origin, destination, status, lag)
+    return NativePairStatus(name, deployment.native[name].consistency, origin, destination, status, error, lag)
 
 
 def _direction(

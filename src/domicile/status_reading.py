@@ -78,10 +78,12 @@ class StatusReader:
                     name: _replicas(dynamodb, names.table(name)) for name in native_tables(self._deployment, region)
                 },
             )
-        except ClientError as error:
-            return Unreachable(code_of(error))
-        except BotoCoreError as error:
-            return Unreachable(type(error).__name__)
+        except (ClientError, BotoCoreError) as error:
+            return _unreachable(error)
+
+
+def _unreachable(error: ClientError | BotoCoreError) -> Unreachable:
+    return Unreachable(code_of(error) if isinstance(error, ClientError) else type(error).__name__)
 
 
 def _queue(sqs: SQSClient, name: str) -> Queue:
@@ -96,12 +98,17 @@ def _queue(sqs: SQSClient, name: str) -> Queue:
     )
 
 
-def _replicas(dynamodb: DynamoDBClient, table: str) -> Mapping[str, str]:
-    """Return the status of a table's replicas elsewhere; of a table that is not there yet, none."""
+def _replicas(dynamodb: DynamoDBClient, table: str) -> Mapping[str, str] | Unreachable:
+    """Return the status of a table's replicas elsewhere; of a table that is not there yet, none.
+
+    DynamoDB alone may be down or forbidden: the rest of the Region is shown all the same.
+    """
     try:
         found = dynamodb.describe_table(TableName=table)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
         return {}
+    except (ClientError, BotoCoreError) as error:
+        return _unreachable(error)
     return {replica["RegionName"]: replica["ReplicaStatus"] for replica in found.get("Replicas", [])}
 
 

@@ -360,6 +360,7 @@ def test_native_tables_are_shown_beside_the_localized_ones(run: Run) -> None:
         "origin": IRELAND,
         "destination": SINGAPORE,
         "replica": None,
+        "error": None,
         "lag": {"average_ms": 1300, "max_ms": 1300},
     }
 

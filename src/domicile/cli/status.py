@@ -33,7 +33,7 @@ def status(
     profiles: Profiles = None,
     as_json: Json = False,
 ) -> None:
-    """Show lags, backlogs, dead letters, replicas, what crossed bridges. Exit code 1: a Region could not be read."""
+    """Show lags, backlogs, dead letters, replicas, what crossed bridges. Exit code 1: not all could be read."""
     from domicile.deployment import Deployment
     from domicile.status_reading import StatusReader
 
@@ -47,7 +47,7 @@ def status(
             if not as_json:
                 typer.echo(_CLEAR, nl=False)
             _show(found, as_json=as_json)
-    if found.unreachable:
+    if not found.complete:
         raise typer.Exit(1)
 
 
@@ -91,7 +91,8 @@ def _native(one: NativePairStatus, *, reached: bool) -> list[str]:
     lag = ["not measured" if one.consistency == "strong" else "no changes", ""]
     if one.lag:
         lag = [_ms(one.lag.average_ms), _ms(one.lag.max_ms)]
-    return [one.table, one.origin, one.destination, *([one.replica or "none", *lag] if reached else [_UNREACHABLE] * 3)]
+    replica = f"{_UNREACHABLE}: {one.error}" if one.error else one.replica or "none"
+    return [one.table, one.origin, one.destination, *([replica, *lag] if reached else [_UNREACHABLE] * 3)]
 
 
 def _direction(one: DirectionStatus, found: Status) -> list[str]:
