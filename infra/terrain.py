@@ -17,13 +17,21 @@ _NAMES = {"cdktf": "cdktn", "cdktf_cdktf_provider_aws": "cdktn_provider_aws"}
 
 
 def stands_in() -> bool:
-    """Whether CDK Terrain is installed, and cdktf is not."""
-    return find_spec("cdktf") is None and find_spec("cdktn") is not None
+    """Whether CDK Terrain is installed, and cdktf is not; or already has its names."""
+    return _is_installed() or (find_spec("cdktf") is None and find_spec("cdktn") is not None)
 
 
 def install() -> None:
-    """Let imports of cdktf and of its AWS bindings find CDK Terrain's."""
-    sys.meta_path.append(_Aliases())
+    """Let imports of cdktf and of its AWS bindings find CDK Terrain's.
+
+    The finder goes first: Python's own would find the submodules in the new packages' folders and run them once more.
+    """
+    if not _is_installed():
+        sys.meta_path.insert(0, _Aliases())
+
+
+def _is_installed() -> bool:
+    return any(isinstance(finder, _Aliases) for finder in sys.meta_path)
 
 
 class _Aliases(MetaPathFinder, Loader):

@@ -21,6 +21,13 @@ from tests.infra.synthesized import synthesize_stand_ins
 synthesize_stand_ins(Deployment.load(Path(sys.argv[1])), Path(sys.argv[2]))
 assert sys.modules["cdktf"] is sys.modules["cdktn"]
 """
+_IMPORT_TWICE = """
+from infra import bindings  # which installs itself
+bindings.install()
+import cdktf_cdktf_provider_aws.kms_key as old
+import cdktn_provider_aws.kms_key as new
+assert old is new
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,14 +39,22 @@ pytestmark = [
 def test_cdk_terrain_synthesizes_the_same_but_for_metadata(
     request: pytest.FixtureRequest, tmp_path: Path, fixture: str, file: Path
 ) -> None:
-    program, path = _ENVIRONMENT / "bin" / "python", f"{ROOT / 'src'}:{ROOT}"
-    process = python("-c", _SYNTHESIZE, str(file), str(tmp_path), program=program, PYTHONPATH=path)
-    assert process.returncode == 0, process.stderr
+    _run(_SYNTHESIZE, str(file), str(tmp_path))
     stacks: Path = request.getfixturevalue(fixture)
     for stack in sorted(stacks.iterdir()):
         assert _configuration(tmp_path / "out" / "stacks" / stack.name) == _configuration(stack)
         lock = stack / ".terraform.lock.hcl"
         assert (tmp_path / "out" / "stacks" / stack.name / lock.name).read_bytes() == lock.read_bytes()
+
+
+def test_no_module_of_the_bindings_runs_twice_under_two_names() -> None:
+    _run(_IMPORT_TWICE)
+
+
+def _run(script: str, *arguments: str) -> None:
+    program, path = _ENVIRONMENT / "bin" / "python", f"{ROOT / 'src'}:{ROOT}"
+    process = python("-c", script, *arguments, program=program, PYTHONPATH=path)
+    assert process.returncode == 0, process.stderr
 
 
 def _configuration(stack: Path) -> Any:
