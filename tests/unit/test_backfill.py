@@ -254,6 +254,32 @@ def test_what_is_gone_is_told_and_removed_everywhere_only_if_that_is_wanted(run:
     assert again == {"eu-west-1 EU new": 1, "eu-west-1 EU same": 1}, "what came back is copied again"
 
 
+def test_a_removal_that_was_cut_short_is_undone_where_the_item_is_back(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy at home is as it should be, but other Regions have deleted theirs, and would keep its version away."""
+    fill(item("b", "EU"))
+    run(*FORTH, "--yes")
+    drop("b")
+
+    def unreachable(self: DynamoDbStore, write: Write) -> Written:
+        if self._client.meta.region_name == INDIA:
+            raise TransientError("Update: EndpointConnectionError")
+        return original(self, write)
+
+    original = DynamoDbStore.write
+    monkeypatch.setattr(DynamoDbStore, "write", unreachable)
+    assert run(*FORTH, "--yes", "--remove")[0] == 1
+    assert keys("people-ledger")[PRIMARY] == {"b"}
+    monkeypatch.setattr(DynamoDbStore, "write", original)
+    fill(item("b", "EU"))
+    assert counted(run, *FORTH, "--yes") == {"eu-west-1 EU changed": 1}
+    control = Control.of(held("people", EUROPE)["b"], "_dom")
+    assert control is not None
+    assert control.version > Version.parse(held("people-ledger", PRIMARY)["b"]["dom_tombstone"]["S"])
+    assert counted(run, *FORTH) == {"eu-west-1 EU same": 1}
+
+
 def test_stubs_and_global_items_of_another_regions_part_are_not_looked_for(run: Run) -> None:
     """They are in every Region, and those that wrote them answer for them."""
     copy = Version(100_000_000_000, plain=False, tie=1, region=PRIMARY)

@@ -157,7 +157,7 @@ class Session:
             return _group(copier, image), Outcome.UNKNOWN_AUTHORITY
         with _reported(place):
             found = self._stores[place].get(self._move.target, self._key(image))
-            tombstone = self._tombstone(place, image) if found is None else None
+            tombstone = self._tombstone(place, image)
             verdict = copier.judge(image, found, tombstone, _Place.now_ms(), self._counter())
             return _group(copier, image), self._write(place, verdict)
 
@@ -203,7 +203,9 @@ class Session:
             self._stores[place].write(Delete(table=self._move.target, key=key, condition=same))
             return
         version = of_copy(_Place.now_ms(), control.version if control else None, place, self._counter())
-        # Its own place last: while the copy is there, a removal that was interrupted is found again.
+        # Its own place is buried first, which tells the next pass of a removal that was interrupted, and emptied last:
+        # while the copy is there, it is found again.
+        Applier(_Place(place, self._stores[place])).bury(table, key, version)
         for region in sorted(self._stores, key=lambda region: region == place):
             with _reported(region):
                 Applier(_Place(region, self._stores[region])).delete(table, key, version, place)

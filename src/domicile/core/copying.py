@@ -132,16 +132,15 @@ class IntoLocalized:
         name, key_names = self.table.control_attribute, self.table.key_names
         content = without(image, name)
         control = _control(found, name)
-        if found is None:
-            if tombstone is not None and not tombstone.is_copy:
-                return Verdict(Outcome.DELETED)
-            base, outcome = tombstone, Outcome.NEW
-        elif control is None or not control.version.is_copy:
+        if found is not None and (control is None or not control.version.is_copy):
             return Verdict(Outcome.WRITTEN)
-        elif not control.is_stub and _is_same(content, without(found, name)):
+        base, is_buried = control.version if control else None, control is not None and control.deleting
+        if tombstone is not None and (base is None or tombstone > base):
+            if not tombstone.is_copy:
+                return Verdict(Outcome.DELETED)
+            base, is_buried = tombstone, True  # a removal that was cut short: other Regions may have it no more
+        if control and not control.is_stub and not is_buried and _is_same(content, without(found or {}, name)):
             return Verdict(Outcome.SAME)
-        else:
-            base, outcome = control.version, Outcome.CHANGED
         place = self.place(image)
         version = of_copy(now_ms, base, place, counter)
         put = Put(
@@ -150,7 +149,7 @@ class IntoLocalized:
             image={**content, name: Control(version=version, origin=place).to_value()},
             condition=AbsentOrBelow(name, version, key_names[0]),
         )
-        return Verdict(outcome, put)
+        return Verdict(Outcome.NEW if found is None else Outcome.CHANGED, put)
 
     def copies(self) -> Iterator[tuple[str, Expression]]:
         """Yield the filters of whole items with the version of a copy: in the primary also the global ones."""

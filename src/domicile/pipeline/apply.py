@@ -52,7 +52,7 @@ class Applier:
 
     def delete(self, table: TablePolicy, key: Image, version: Version, origin: str) -> Outcome:
         """Bury the key, then mark the item if it is lower, then remove it if it still bears that mark."""
-        self._remember(table, key, LEDGER_TOMBSTONE, version)
+        self.bury(table, key, version)
         mark = Control(version=version, origin=origin, deleting=True)
         marked = self._world.store.write(
             Update(
@@ -67,6 +67,10 @@ class Applier:
             return Outcome.STALE
         self._world.store.write(Delete(table=table.name, key=key, condition=still_marked))
         return Outcome.APPLIED if marked.applied else Outcome.DUPLICATE
+
+    def bury(self, table: TablePolicy, key: Image, version: Version) -> None:
+        """Keep the key's tombstone, by which nothing of a lower version comes back."""
+        self._remember(table, key, LEDGER_TOMBSTONE, version)
 
     def honour_tombstone(self, table: TablePolicy, key: Image, version: Version) -> None:
         """Delete what is there with a lower version than the key's tombstone, if that is above ``version``."""

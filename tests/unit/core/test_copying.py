@@ -38,6 +38,7 @@ BACK = IntoNative(source=PEOPLE, target="shop-goods", primary=HERE)
 ITEM: Image = {"pk": {"S": "k"}, "law": {"S": "EU"}, "email": {"S": "a@b"}, "tags": {"SS": ["x", "y"]}}
 WRITTEN = Version(NOW_MS - 1000, plain=True, tie=9, region=ABROAD)
 EARLIER = of_copy(NOW_MS - 60_000, None, HOME, 1)
+LATER = of_copy(NOW_MS - 30_000, None, HOME, 1)
 
 
 def with_control(image: Image, version: Version, **more: Any) -> Image:
@@ -121,6 +122,29 @@ def test_what_an_application_deleted_stays_away_and_what_a_copy_buried_does_not(
     control = Control.of(verdict.write.image, "_dom")
     assert control is not None
     assert control.version > buried
+
+
+@pytest.mark.parametrize(
+    ("found", "tombstone", "outcome"),
+    [
+        (with_control(ITEM, EARLIER), LATER, Outcome.CHANGED),  # its removal began, and other Regions may have ended it
+        (with_control(ITEM, LATER, deleting=True), LATER, Outcome.CHANGED),
+        (with_control(ITEM, EARLIER, deleting=True), None, Outcome.CHANGED),
+        (with_control(ITEM, LATER), EARLIER, Outcome.SAME),
+        (with_control(ITEM, EARLIER), WRITTEN, Outcome.DELETED),
+        (with_control(ITEM, WRITTEN), LATER, Outcome.WRITTEN),
+    ],
+)
+def test_a_copy_whose_removal_began_is_not_the_same(found: Image, tombstone: Version | None, outcome: Outcome) -> None:
+    verdict = EUROPE.judge(ITEM, found, tombstone, NOW_MS - 3_600_000, 0)
+    assert verdict.outcome is outcome
+    assert (verdict.write is not None) is (outcome is Outcome.CHANGED)
+    if verdict.write is not None:
+        control, before = Control.of(verdict.write.image, "_dom"), Control.of(found, "_dom")
+        assert control is not None
+        assert before is not None
+        assert control.version > max(before.version, tombstone or before.version)
+        assert not control.deleting
 
 
 @pytest.mark.parametrize(
