@@ -63,6 +63,36 @@ def test_a_regions_policies_are_as_they_were_reviewed(stacks: Path) -> None:
     assert golden.read_text(encoding="utf-8") == text, f"If this change is meant, run: {_REGENERATE}"
 
 
+def allowed(file: Path, resource: str) -> set[str]:
+    """Return the actions that the policies of a stack allow on exactly this pattern of ARNs."""
+    return {action for one in statements_of(file) if resource in one["Resource"] for action in one["Action"]}
+
+
+def test_a_replicas_region_does_not_change_the_primarys_table_but_by_its_replica(natively: Path) -> None:
+    file = natively / "harbour-eu-west-1" / "cdk.tf.json"
+    primary = f"arn:aws:dynamodb:us-east-1:{_ACCOUNT}:table/harbour-ships"
+    assert allowed(file, primary) == {"dynamodb:DescribeTable", "dynamodb:UpdateTable"}
+    own = allowed(file, primary.replace("us-east-1", "eu-west-1"))
+    assert own >= {"dynamodb:CreateTableReplica", "dynamodb:DeleteTable", "dynamodb:PutItem", "dynamodb:TagResource"}
+
+
+def test_a_strong_table_is_made_in_all_its_regions_from_one(natively: Path) -> None:
+    file = natively / "harbour-us-west-2" / "cdk.tf.json"
+    keys = f"arn:aws:kms:*:{_ACCOUNT}:key/*"
+    assert {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"} <= allowed(file, keys)
+    (using,) = [one for one in statements_of(file) if keys in one["Resource"] and "kms:CreateGrant" in one["Action"]]
+    assert using["Condition"] == {"StringLike": {"kms:ViaService": ["dynamodb.*.amazonaws.com"]}}
+    for role in (
+        "replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication",
+        "dynamodb.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+    ):
+        arn = f"arn:aws:iam::{_ACCOUNT}:role/aws-service-role/{role}"
+        assert allowed(file, arn) == {"iam:CreateServiceLinkedRole"}
+    targets = allowed(file, f"arn:aws:application-autoscaling:*:{_ACCOUNT}:scalable-target/*")
+    assert {"application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"} <= targets
+    assert "application-autoscaling:DescribeScalableTargets" in allowed(file, "*")
+
+
 def test_a_role_is_passed_to_the_services_that_take_it_alone(stacks: Path) -> None:
     (passing,) = [
         one for one in statements_of(stacks / "harbour-us-east-1" / "cdk.tf.json") if "iam:PassRole" in one["Action"]

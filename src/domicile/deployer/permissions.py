@@ -16,13 +16,15 @@ class Grant:
 
     ``resources`` are patterns of what follows an ARN's account, or whole ARNs, with arguments of the resource in
     braces, or ``table`` (of a replica) and ``on_bus`` (of a rule); none means "*". ``through`` are services whose use
-    of a key alone is allowed (``kms:ViaService``), and ``passed_to`` those that a role may be passed to.
+    of a key alone is allowed (``kms:ViaService``), of the stack's Region or ``in_any_region``, and ``passed_to`` those
+    that a role may be passed to.
     """
 
     service: str
     resources: tuple[str, ...]
     actions: str
     through: tuple[str, ...] = ()
+    in_any_region: bool = False
     passed_to: tuple[str, ...] = ()
 
 
@@ -37,6 +39,21 @@ _TABLE_WRITE = "CreateTable UpdateTable DeleteTable UpdateContinuousBackups Upda
 _REPLICATION = (
     "CreateTableReplica DeleteTableReplica Query Scan GetItem PutItem UpdateItem DeleteItem BatchWriteItem UpdateTable"
 )
+# The roles that DynamoDB and Application Auto Scaling make for themselves with the account's first such table.
+_REPLICATION_ROLE = Grant(
+    "iam",
+    ("role/aws-service-role/replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication",),
+    "CreateServiceLinkedRole",
+)
+_SCALING_ROLE = Grant(
+    "iam",
+    (
+        "role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
+        "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+    ),
+    "CreateServiceLinkedRole",
+)
+_KEY_USE = "CreateGrant Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo"
 _FUNCTION = ("function:{function_name}", "function:{function_name}:*")
 _RULE = ("rule/{on_bus}{rule}",)
 _ALARM = Grant(
@@ -56,14 +73,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "RegisterScalableTarget DeregisterScalableTarget ListTagsForResource TagResource UntagResource",
         ),
         Grant("application-autoscaling", (), "DescribeScalableTargets"),
-        Grant(
-            "iam",
-            (
-                "role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
-                "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
-            ),
-            "CreateServiceLinkedRole",
-        ),
+        _SCALING_ROLE,
     ),
     "aws_appconfig_application": (
         Grant("appconfig", (), "CreateApplication"),
@@ -102,7 +112,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "CreateHostedConfigurationVersion GetHostedConfigurationVersion DeleteHostedConfigurationVersion",
         ),
     ),
-    "aws_cloudformation_stack": (  # a strong table, which CloudFormation makes with the caller's permissions
+    # A strong table. CloudFormation makes it with the caller's permissions, in all its Regions from this one; its guide
+    # on AWS::DynamoDB::GlobalTable names them.
+    "aws_cloudformation_stack": (
         Grant(
             "cloudformation",
             ("stack/{name}/*",),
@@ -111,8 +123,22 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(
             "dynamodb",
             ("arn:{partition}:dynamodb:*:{account}:table/{name}",),
-            f"{_TABLE_READ} {_TABLE_WRITE} {_REPLICATION} CreateGlobalTableWitness DeleteGlobalTableWitness",
+            f"{_TABLE_READ} {_TABLE_WRITE} {_REPLICATION} CreateGlobalTableWitness DeleteGlobalTableWitness "
+            "DescribeContributorInsights DescribeTableReplicaAutoScaling DisableKinesisStreamingDestination "
+            "EnableKinesisStreamingDestination UpdateContributorInsights UpdateTableReplicaAutoScaling",
         ),
+        Grant("dynamodb", (), "ListTables"),
+        Grant(
+            "application-autoscaling",
+            ("arn:{partition}:application-autoscaling:*:{account}:scalable-target/*",),
+            "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy PutScheduledAction "
+            "DeleteScheduledAction",
+        ),
+        Grant("application-autoscaling", (), "DescribeScalableTargets DescribeScalingPolicies"),
+        Grant("kms", ("arn:{partition}:kms:*:{account}:key/*",), "DescribeKey"),
+        Grant("kms", ("arn:{partition}:kms:*:{account}:key/*",), _KEY_USE, through=("dynamodb",), in_any_region=True),
+        _REPLICATION_ROLE,
+        _SCALING_ROLE,
     ),
     "aws_cloudwatch_dashboard": (
         Grant(
@@ -156,17 +182,10 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("kms", ("key/*", "alias/aws/dynamodb"), "DescribeKey"),
     ),
     "aws_dynamodb_table_replica": (
-        Grant(
-            "dynamodb",
-            ("table/{table}", "{global_table_arn}"),
-            f"{_TABLE_READ} {_TABLE_WRITE} {_REPLICATION}",
-        ),
+        Grant("dynamodb", ("table/{table}",), f"{_TABLE_READ} {_TABLE_WRITE} {_REPLICATION}"),
+        Grant("dynamodb", ("{global_table_arn}",), "DescribeTable UpdateTable"),
         Grant("kms", ("key/*", "alias/aws/dynamodb"), "DescribeKey"),
-        Grant(
-            "iam",
-            ("role/aws-service-role/replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication",),
-            "CreateServiceLinkedRole",
-        ),
+        _REPLICATION_ROLE,
     ),
     "aws_eip": (
         Grant("ec2", ("elastic-ip/*",), "AllocateAddress ReleaseAddress"),
@@ -239,7 +258,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(  # tables, streams and secrets are made with the caller's permission to use their key
             "kms",
             ("key/*",),
-            "CreateGrant Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+            _KEY_USE,
             through=("dynamodb", "kinesis", "secretsmanager"),
         ),
     ),

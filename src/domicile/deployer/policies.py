@@ -43,21 +43,27 @@ def _statement(file: Path, resource: Resource, grant: Grant) -> Statement:
     resources = [_arn(file, resource, grant.service, pattern) for pattern in grant.resources]
     condition = {}
     if grant.through:
-        condition["kms:ViaService"] = _via(grant.through, resource.site.region)
+        region = "*" if grant.in_any_region else resource.site.region
+        condition["kms:ViaService"] = _via(grant.through, region, resource.site.partition)
     if grant.passed_to:
         condition["iam:PassedToService"] = [f"{service}.amazonaws.com" for service in grant.passed_to]
-    return _allow(name, grant.service, grant.actions, resources, condition)
+    operator = "StringLike" if grant.in_any_region else "StringEquals"
+    return _allow(name, grant.service, grant.actions, resources, {operator: condition} if condition else {})
 
 
 def _allow(
-    name: str, service: str, actions: str, resources: list[str], condition: Mapping[str, list[str]] | None = None
+    name: str,
+    service: str,
+    actions: str,
+    resources: list[str],
+    condition: Mapping[str, Mapping[str, list[str]]] | None = None,
 ) -> Statement:
     return {
         "Sid": name if resources else _WITHOUT_RESOURCE,
         "Effect": "Allow",
         "Action": [f"{service}:{action}" for action in actions.split()],
         "Resource": resources or ["*"],
-        **({"Condition": {"StringEquals": condition}} if condition else {}),
+        **({"Condition": condition} if condition else {}),
     }
 
 
@@ -83,9 +89,9 @@ def _arn(file: Path, resource: Resource, service: str, pattern: str) -> str:
     return (replace(site, region="") if service == "iam" else site).arn(service, named)
 
 
-def _via(services: Iterable[str], region: str) -> list[str]:
+def _via(services: Iterable[str], region: str, partition: str) -> list[str]:
     """Return the values of ``kms:ViaService``; in China both, as no page of AWS says which one it is."""
-    suffixes = ("amazonaws.com.cn", "amazonaws.com") if partition_of(region) == CHINA else ("amazonaws.com",)
+    suffixes = ("amazonaws.com.cn", "amazonaws.com") if partition == CHINA else ("amazonaws.com",)
     return [f"{service}.{region}.{suffix}" for service in services for suffix in suffixes]
 
 
@@ -95,15 +101,17 @@ def _of_the_state(configuration: Mapping[str, Any], account: str) -> Iterator[St
     if backend is None:
         return
     region, key = backend["region"], backend.get("kms_key_id")
-    bucket = f"arn:{partition_of(region)}:s3:::{backend['bucket']}"
+    partition = partition_of(region)
+    bucket = f"arn:{partition}:s3:::{backend['bucket']}"
     state = f"{bucket}/{backend['key']}"
     yield _allow("StateBucket", "s3", "ListBucket", [bucket])
     yield _allow("State", "s3", "GetObject PutObject", [state])
     if backend.get("use_lockfile"):
         yield _allow("StateLock", "s3", "GetObject PutObject DeleteObject", [f"{state}.tflock"])
     if key:
-        arn = key if key.startswith("arn:") else f"arn:{partition_of(region)}:kms:{region}:{account}:key/*"
-        yield _allow("StateKey", "kms", "Decrypt GenerateDataKey", [arn], {"kms:ViaService": _via(["s3"], region)})
+        arn = key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:{account}:key/*"
+        through = {"StringEquals": {"kms:ViaService": _via(["s3"], region, partition)}}
+        yield _allow("StateKey", "kms", "Decrypt GenerateDataKey", [arn], through)
 
 
 def _merged(statements: Iterable[Statement]) -> list[Statement]:
