@@ -104,7 +104,7 @@ def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Deployer]:
         ("s3:PutObject", "operation error S3: PutObject"),
     ],
 )
-def test_no_action_can_be_left_out(deployer: _Deployer, action: str, refused: str) -> None:
+def test_an_action_left_out_is_missed(deployer: _Deployer, action: str, refused: str) -> None:
     address = deployer.first("aws_cloudwatch_log_group")
     deployer.may_do_all_but(action)
     replaced = deployer.terraform.attempt("apply", "-auto-approve", f"-replace={address}", f"-target={address}")

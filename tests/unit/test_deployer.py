@@ -6,15 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from typer.testing import CliRunner
 
 from domicile.cli.main import app
+from domicile.deployer.permissions import GRANTS
 from domicile.deployer.policies import CHARACTERS_MAX, policies
 from domicile.errors import UserError
 
 _ACCOUNT = "111122223333"
 _ALIAS = "alias/state"
+# Actions that no call of an API is named after: AWS asks for them within another.
+_OF_IAM_ALONE = {
+    *("dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica"),
+    *("dynamodb:CreateGlobalTableWitness", "dynamodb:DeleteGlobalTableWitness"),
+    *("iam:PassRole", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+}
 
 
 def stack(folder: Path, resources: dict[str, Any], region: str = "eu-west-1", **terraform: Any) -> Path:
@@ -29,6 +37,13 @@ def stack(folder: Path, resources: dict[str, Any], region: str = "eu-west-1", **
 def run(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["deployer-policy", *arguments])
     return (2, str(done.exception)) if isinstance(done.exception, UserError) else (done.exit_code, done.output)
+
+
+def test_every_action_is_a_call_of_its_service_or_known_to_iam_alone() -> None:
+    actions = {(one.service, action) for grants in GRANTS.values() for one in grants for action in one.actions.split()}
+    session = botocore.session.get_session()
+    calls = {service: session.get_service_model(service).operation_names for service, _ in actions}
+    assert {f"{service}:{name}" for service, name in actions if name not in calls[service]} == _OF_IAM_ALONE
 
 
 def test_an_unknown_resource_is_refused(tmp_path: Path) -> None:
