@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -416,6 +417,56 @@ def test_global_items_are_copied_into_a_native_table_until_it_is_finished(run: R
     assert json.loads(run(*BACK, "--finish", "--yes", "--json")[1]) == {"marked": 2, "done": True}
     assert held("goods", PRIMARY) == {"a": item("a", size="L"), "unversioned": item("unversioned")}
     assert json.loads(run(*BACK, "--finish", "--yes", "--json")[1]) == {"marked": 0, "done": True}
+
+
+def test_copying_is_not_finished_before_both_tables_are_the_same(run: Run) -> None:
+    put("people", controlled(item("a")), controlled(item("b")), controlled(item("gone")))
+    run(*BACK, "--yes")
+    later = Version(WRITTEN.ms + 1, plain=True, tie=2, region=PRIMARY)
+    put("people", controlled(item("a", size="L"), later), controlled(item("new")))
+    drop("gone", "people", (PRIMARY,))
+    before = held("goods", PRIMARY)
+    for arguments in (("--finish",), ("--finish", "--yes")):
+        code, out, err = run(*BACK, *arguments)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[-1].startswith("--finish: the tables differ: changed 1, gone 1, new 1; accepted: ")
+    assert held("goods", PRIMARY) == before
+
+
+def test_finishing_goes_on_where_it_ended_early(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("people", *(controlled(item(key)) for key in "abcdef"))
+    run(*BACK, "--yes")
+    writes: list[Write] = []
+
+    def fail_in_the_end(self: DynamoDbStore, write: Write) -> Written:
+        writes.append(write)
+        if len(writes) > 3:
+            raise TransientError("Update: ProvisionedThroughputExceededException")
+        return original(self, write)
+
+    original = DynamoDbStore.write
+    monkeypatch.setattr(session, "WORKERS", 1)
+    monkeypatch.setattr(DynamoDbStore, "write", fail_in_the_end)
+    assert run(*BACK, "--finish", "--yes")[0] == 1
+    monkeypatch.setattr(DynamoDbStore, "write", original)
+    assert json.loads(run(*BACK, "--finish", "--yes", "--json")[1]) == {"marked": 3, "done": True}
+    assert held("goods", PRIMARY) == {key: item(key) for key in "abcdef"}
+
+
+def test_an_item_that_has_expired_is_not_copied_again_and_again(run: Run, tmp_path: Path) -> None:
+    """TTL deletes within days: the old table has it still, and the new one would delete its copy."""
+    text = DEPLOYMENT.replace("authority_attribute: law", "ttl_attribute: until, authority_attribute: law")
+    (tmp_path / "domicile.yaml").write_text(text)
+    now_s = time.time()
+    for key, ago_s in (("past", 60), ("soon", -3600), ("ignored", 6 * 365 * 24 * 3600)):
+        fill({**item(key), "until": {"N": str(int(now_s - ago_s))}})
+    fill(item("odd", until="1"), {**item("lawless", "XX"), "until": {"N": str(int(now_s - 60))}})
+    assert counted(run, *FORTH, "--yes") == {
+        "us-east-1 global new": 3,
+        "us-east-1 global expired": 1,
+        "us-east-1 unknown expired": 1,
+    }
+    assert set(held("people", PRIMARY)) == {"soon", "ignored", "odd"}
 
 
 def test_nothing_is_copied_into_a_native_table_that_applications_write(run: Run) -> None:

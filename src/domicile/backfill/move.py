@@ -17,7 +17,8 @@ from domicile.native_table import NativeTable
 class Move:
     """``source`` and ``target`` are the tables' names in AWS, ``localized`` is the policy of whichever is localized.
 
-    ``regions`` are those that copy, each what is its own to copy; ``source_regions`` are those that have the source.
+    ``ttl_attribute`` is the target's. ``regions`` are those that copy, each what is its own to copy; ``source_regions``
+    are those that have the source.
     """
 
     source: str
@@ -25,6 +26,7 @@ class Move:
     native: NativeTable
     localized: TablePolicy
     into_native: bool
+    ttl_attribute: str | None
     policy: Policy
     regions: tuple[str, ...]
     source_regions: tuple[str, ...]
@@ -73,6 +75,7 @@ def resolve(deployment: Deployment, file: str, source: str, target: str) -> Move
         native=native,
         localized=policy.table(names.table(source if into_native else target)),
         into_native=into_native,
+        ttl_attribute=to.ttl_attribute,
         policy=policy,
         # Of a native source, a Region that is nobody's home has nothing to copy.
         regions=(native.primary,) if into_native else tuple(r for r in native.regions if r in homes),

@@ -19,7 +19,7 @@ from domicile.aws.wire import from_boto, to_boto
 from domicile.backfill.checkpoint import Checkpoint, Counts
 from domicile.backfill.move import Move
 from domicile.core.control import Control, Image
-from domicile.core.copying import Copier, Outcome, Verdict, copied_items, localized_items, written_items
+from domicile.core.copying import Copier, Outcome, Verdict, copied_items, is_expired, localized_items, written_items
 from domicile.core.errors import DomicileError, PermanentError, UnknownAuthorityError
 from domicile.core.version import COUNTER_MAX, Version, of_copy
 from domicile.core.writes import Delete, Expression, SameControl, Update
@@ -151,6 +151,8 @@ class Session:
     def _item(self, region: str, image: Image) -> tuple[str, Outcome]:
         """Copy one item; return its authority and what became of it."""
         copier = self._move.copier(region)
+        if is_expired(image, self._move.ttl_attribute, _Place.now_ms()):
+            return _group(copier, image), Outcome.EXPIRED
         try:
             place = copier.place(image)
         except UnknownAuthorityError:

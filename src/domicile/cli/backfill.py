@@ -68,8 +68,11 @@ def backfill(
         raise UserError("--finish: accepted: into a native table, and without --remove and --resume")
     if resume and not yes:
         raise UserError("--resume: accepted: with --yes; a plan has nothing to go on with")
-    session = Session(move, _clients(deployment, profiles), rate, writes=yes, removes=remove)
+    clients = _clients(deployment, profiles)
+    session = Session(move, clients, rate, writes=yes, removes=remove)
     if finish:
+        compare = Session(move, clients, rate, writes=False, removes=False)
+        _refuse_differences(_copy(compare, move, move.native.primary, None, resume=False))
         _say_finished(session.finish(), yes=yes, as_json=as_json)
         return
     session.check()
@@ -96,6 +99,19 @@ def _copy(session: Session, move: Move, region: str, path: Path | None, *, resum
         except (OperationError, KeyboardInterrupt) as error:
             again = "; --resume goes on" if path else ""
             raise OperationError(f"{str(error) or 'interrupted'}{again}") from None
+
+
+def _refuse_differences(counts: Counts) -> None:
+    """Raise :class:`UserError` unless the tables are the same: without their marks, copies can't be told any more."""
+    from domicile.core.copying import SETTLED
+
+    found = {outcome.value: items for (_, outcome), items in _ordered(counts) if outcome not in SETTLED}
+    if found:
+        differences = ", ".join(f"{name} {items}" for name, items in found.items())
+        raise UserError(
+            f"--finish: the tables differ: {differences}; accepted: tables of which a run without --yes counts "
+            f"{' and '.join(outcome.value for outcome in SETTLED)} alone"
+        )
 
 
 def _clients(deployment: Deployment, profiles: list[str] | None) -> dict[str, DynamoDBClient]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from domicile.core.version import COPIES_END_MS, Version, of_copy
 from domicile.core.writes import AbsentOrBelow, Expression, Put
 
 GLOBAL = "global"
+_IGNORED_AGE_S = 5 * 365 * 24 * 3600  # DynamoDB keeps what would have expired that long ago
 _IN_MAX = 100  # operands that DynamoDB takes after IN
 
 
@@ -33,6 +35,7 @@ class Outcome(Enum):
     WRITTEN = "written"  # in the target, by an application: it stays
     DELETED = "deleted"  # from the target, by an application: it stays away
     GONE = "gone"  # from the source, and its copy is still there
+    EXPIRED = "expired"  # DynamoDB would delete its copy
     UNKNOWN_AUTHORITY = "unknown_authority"
     LOCALIZED = "localized"
     UNVERSIONED = "unversioned"
@@ -41,6 +44,8 @@ class Outcome(Enum):
 
 NOT_COPIED = (Outcome.UNKNOWN_AUTHORITY, Outcome.LOCALIZED, Outcome.UNVERSIONED, Outcome.REFUSED)
 """What must be mended before the move can be finished."""
+SETTLED = (Outcome.SAME, Outcome.EXPIRED)
+"""What a native target counts alone when it is to be finished."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,9 @@ class IntoNative:
             return Verdict(Outcome.UNVERSIONED)
         earlier = _control(found, name)
         if found is not None and (earlier is None or earlier.version >= control.version):
-            return Verdict(Outcome.SAME if _is_same(image, found) else Outcome.WRITTEN)
+            # Without their control attributes, which --finish takes off: one that was interrupted goes on.
+            is_same = _is_same(without(image, name), without(found, name))
+            return Verdict(Outcome.SAME if is_same else Outcome.WRITTEN)
         put = Put(
             table=self.target,
             key={key: image[key] for key in key_names},
@@ -229,6 +236,12 @@ def copied_items(table: TablePolicy) -> Expression:
 def written_items(table: TablePolicy) -> Expression:
     """Return the filter of items of a native target that are no copies, or not any more."""
     return Expression("attribute_not_exists(#control)", {"#control": table.control_attribute})
+
+
+def is_expired(image: Image, attribute: str | None, now_ms: int) -> bool:
+    """Whether DynamoDB would delete an item by its TTL ``attribute``, some time or other."""
+    value = image.get(attribute, {}).get("N") if attribute else None
+    return value is not None and 0 <= Decimal(now_ms) / 1000 - Decimal(value) < _IGNORED_AGE_S
 
 
 def _control(image: Image | None, name: str) -> Control | None:
