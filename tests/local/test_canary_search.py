@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from domicile.core.control import Control, Image
 from domicile.core.version import stamp
 from domicile.local import api
@@ -103,6 +105,7 @@ class Aviary:
         return {region: image for region, image in found.items() if image is not None}
 
 
+@pytest.mark.slow
 def test_no_value_is_anywhere_but_in_its_origin_and_its_home(local_aws: LocalAws, regions: Regions) -> None:
     aviary = Aviary(regions)
     with tapped(regions) as taps:

@@ -49,6 +49,7 @@ def test_a_table_that_throttles_in_the_destination_catches_up(regions: Regions) 
     await_everywhere(regions, {sku: "1"})
 
 
+@pytest.mark.slow
 def test_functions_that_die_in_the_middle_of_their_batches_lose_nothing(regions: Regions) -> None:
     load = Load(regions, fresh("crash"))
     with soon_redelivered(regions):

@@ -96,6 +96,7 @@ def test_a_poison_message_and_a_poison_change_are_quarantined_alone(local_aws: L
     operate(local_aws, "quarantine", "discard", "--yes")
 
 
+@pytest.mark.slow
 def test_an_item_of_exactly_400_kb_is_kept_whole_until_it_is_made_smaller(
     local_aws: LocalAws, regions: Regions
 ) -> None:
@@ -116,6 +117,7 @@ def test_an_item_of_exactly_400_kb_is_kept_whole_until_it_is_made_smaller(
     assert images[MUMBAI]["name"] != {"S": "raw exact"}
 
 
+@pytest.mark.slow
 def test_an_unknown_authority_that_is_added_to_the_map_is_redriven_home(
     local_aws: LocalAws, regions: Regions, documents: dict[str, PolicyDocument]
 ) -> None:

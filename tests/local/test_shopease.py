@@ -27,6 +27,8 @@ from tests.plane import free_port
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ANA = {"authority": "EU", "name": "<b>Ana</b> Horvat", "email": "ana@example.eu"}
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
@@ -95,7 +97,6 @@ def test_the_page_shows_every_region_and_the_one_that_is_cut_off(page: Page, ser
     expect(_item(column[VIRGINIA], held["customer_id"], "stub")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_the_audit_sees_what_is_lost_and_what_leaked(local_aws: LocalAws, regions: Regions, tmp_path: Path) -> None:
     deployment = Deployment.load(find_root(Path(__file__)) / "domicile.yaml")
     customer_id, name = f"c-{secrets.token_hex(6)}", marked("Ana")
