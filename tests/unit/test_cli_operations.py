@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from domicile.aws.quarantine import SqsQuarantine
-from domicile.cli.main import main
+from tests.unit.command_line import Run, command_line
 
 REGIONS = ("us-east-1", "eu-west-1")
 DEPLOYMENT = """
@@ -31,26 +30,13 @@ CHANGE = {
     "version": VERSION,
     "image": {"pk": {"S": "k-1"}, "name": {"S": "secret"}},
 }
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run the command line on two Regions that have all queues, and return exit code and output."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr("domicile.queues.WAIT_S", 0)
-    (tmp_path / "domicile.yaml").write_text(DEPLOYMENT)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
+    call = command_line(DEPLOYMENT, tmp_path, monkeypatch, capsys)
     with mock_aws():
         for region in REGIONS:
             for role in ("quarantine", "inbox", "inbox-dlq", "receipts-dlq", "bus-dlq", "stream-dlq"):

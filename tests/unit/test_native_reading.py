@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +13,10 @@ import pytest
 from moto import mock_aws
 
 from domicile.accounts import Accounts
-from domicile.cli.main import main
 from domicile.deployment import Deployment
 from domicile.native_check import REPLICATION_ROLE, Finding
 from domicile.native_reading import look
+from tests.unit.command_line import Run, command_line
 
 MUMBAI, VIRGINIA, OHIO = "ap-south-1", "us-east-1", "us-east-2"
 POLICY = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}]})
@@ -52,26 +52,11 @@ class Replicated(Accounts):
         return made
 
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run the command line over moto, and return exit code and output."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr("domicile.accounts.Accounts", Replicated)
-    (tmp_path / "domicile.yaml").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", "native", "check", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
+    call = partial(command_line(FILE, tmp_path, monkeypatch, capsys), "native", "check")
     with mock_aws():
         yield call
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from moto import mock_aws
 from moto.cloudwatch.models import Statistics
 
 from domicile.accounts import Accounts
-from domicile.cli.main import main
 from domicile.deployment import Deployment
 from domicile.status import (
     Backlog,
@@ -33,6 +31,7 @@ from domicile.status import (
     queues_of,
 )
 from domicile.status_reading import StatusReader
+from tests.unit.command_line import Run, command_line
 
 SINGAPORE, IRELAND, BEIJING = "ap-southeast-1", "eu-west-1", "cn-north-1"
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -195,25 +194,10 @@ def test_only_gateways_are_asked_about_the_bridge() -> None:
     assert origins == {SINGAPORE, IRELAND}
 
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run the command line on two Regions that have all queues, and return exit code and output."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    (tmp_path / "domicile.yaml").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
+    call = command_line(FILE, tmp_path, monkeypatch, capsys)
     # Moto knows no percentiles: here they are all the maximum.
     monkeypatch.setattr(Statistics, "get_statistics_for_type", lambda self, _: max(self.metric_single_values_list))
     with mock_aws():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from domicile.cli.main import main
+from tests.unit.command_line import Run, command_line
 
 DEPLOYMENT = """
 name: shopease
@@ -20,23 +19,10 @@ tables:
   customers: {hash_key: {name: id, type: S}, sensitive: {email: redact}}
 """
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DOMICILE_FILE", raising=False)
-    (tmp_path / "domicile.yaml").write_text(DEPLOYMENT)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", "advise", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
-    return call
+    return partial(command_line(DEPLOYMENT, tmp_path, monkeypatch, capsys), "advise")
 
 
 def test_it_says_what_each_table_should_be_and_why(run: Run) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import boto3
 
 from domicile.core.control import Control
 from domicile.core.version import Version
+from tests.unit.command_line import Run
 
 PRIMARY, EUROPE, INDIA = REGIONS = ("us-east-1", "eu-west-1", "ap-south-1")
 DEPLOYMENT = """
@@ -25,7 +25,6 @@ FORTH = ("backfill", "--from", "goods", "--to", "people")
 BACK = ("backfill", "--from", "people", "--to", "goods")
 SECRET = "secret-name"
 WRITTEN = Version(1_700_000_000_000, plain=True, tie=1, region=PRIMARY)
-Run = Callable[..., tuple[int, str, str]]
 
 
 def dynamodb(region: str) -> Any:

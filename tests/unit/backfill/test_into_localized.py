@@ -25,7 +25,6 @@ from tests.unit.backfill.tables import (
     PRIMARY,
     REGIONS,
     WRITTEN,
-    Run,
     controlled,
     counted,
     drop,
@@ -36,6 +35,7 @@ from tests.unit.backfill.tables import (
     outcomes,
     put,
 )
+from tests.unit.command_line import Run
 
 
 def test_a_plan_counts_and_changes_nothing(run: Run, tmp_path: Path) -> None:

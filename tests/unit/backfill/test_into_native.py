@@ -17,7 +17,6 @@ from tests.unit.backfill.tables import (
     INDIA,
     PRIMARY,
     WRITTEN,
-    Run,
     controlled,
     counted,
     drop,
@@ -26,6 +25,7 @@ from tests.unit.backfill.tables import (
     keys,
     put,
 )
+from tests.unit.command_line import Run
 
 
 def test_a_table_with_localized_items_is_not_copied_into_a_native_one(run: Run) -> None:

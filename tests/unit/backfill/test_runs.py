@@ -18,7 +18,6 @@ from tests.unit.backfill.tables import (
     FORTH,
     INDIA,
     PRIMARY,
-    Run,
     counted,
     dynamodb,
     fill,
@@ -26,6 +25,7 @@ from tests.unit.backfill.tables import (
     item,
     put,
 )
+from tests.unit.command_line import Run
 
 
 def test_what_failed_goes_on_where_it_was_and_its_file_holds_no_key(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from domicile.cli.main import main
 from domicile.load.reader import Found, Reader
+from tests.unit.command_line import Run, command_line
 
 REGIONS = ("us-east-1", "eu-west-1")
 DEPLOYMENT = """
@@ -25,24 +25,11 @@ tables:
   stamped: {hash_key: {name: pk, type: S}, writers: stamped}
 """
 NEW = ("--table", "orders", "--region", "us-east-1", "--items", "12", "--rate", "1000", "--deadline", "0")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    (tmp_path / "domicile.yaml").write_text(DEPLOYMENT)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["domicile", "load", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, *capsys.readouterr()
-
+    call = partial(command_line(DEPLOYMENT, tmp_path, monkeypatch, capsys), "load")
     with mock_aws():
         for region in REGIONS:
             dynamodb(region).create_table(
