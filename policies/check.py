@@ -6,7 +6,6 @@ A plan is the output of ``terraform show -json`` for a file of ``terraform plan 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from regopy import Interpreter
 
 from domicile.errors import UserError
+from domicile.review.stacks import read_json
 
 FOLDER = Path(__file__).parent
 _POLICY = re.compile(r'policy "(\w+)" \{\s+query\s+= "([\w.]+)"\s+enforcement_level = "(mandatory|advisory)"')
@@ -81,15 +81,10 @@ def ask(interpreter: Interpreter, query: str) -> Any:
 
 def read(file: Path) -> dict[str, Any]:
     """Read a plan, or raise :class:`UserError`."""
-    accepted = "accepted: the output of terraform show -json for a file of terraform plan -out"
-    try:
-        plan = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: can't be read ({error.strerror}); {accepted}") from None
-    except ValueError:
-        raise UserError(f"{file}: is no JSON; {accepted}") from None
-    if not isinstance(plan, dict) or not {"configuration", "prior_state", "resource_changes"} <= set(plan):
-        raise UserError(f"{file}: is no plan; {accepted}")
+    accepted = "the output of terraform show -json for a file of terraform plan -out"
+    plan = read_json(file, accepted)
+    if not {"configuration", "prior_state", "resource_changes"} <= set(plan):
+        raise UserError(f"{file}: is no plan; accepted: {accepted}")
     return plan
 
 

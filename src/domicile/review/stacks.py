@@ -92,15 +92,16 @@ def strings_in(value: Any) -> Iterator[str]:
         yield value
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a file's JSON object, or raise :class:`UserError`."""
-    accepted = "accepted: the output of terraform show -json for a plan, or a synthesized cdk.tf.json"
+def read_json(
+    file: Path, accepted: str = "the output of terraform show -json for a plan, or a synthesized cdk.tf.json"
+) -> dict[str, Any]:
+    """Read a file's JSON object, or raise :class:`UserError`, which says what is ``accepted``."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{file}: can't be read ({error.strerror}); {accepted}") from None
+        raise UserError(f"{file}: can't be read ({error.strerror}); accepted: {accepted}") from None
     except ValueError:
-        raise UserError(f"{file}: is no JSON; {accepted}") from None
+        raise UserError(f"{file}: is no JSON; accepted: {accepted}") from None
     if not isinstance(found, dict):
-        raise UserError(f"{file}: is no JSON object; {accepted}")
+        raise UserError(f"{file}: is no JSON object; accepted: {accepted}")
     return found
