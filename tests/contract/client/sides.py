@@ -203,6 +203,9 @@ def meant(value: Any) -> Any:
                 key: True if isinstance(member, float | int | Decimal) else meant(member)
                 for key, member in value.items()
             }
+        case {"SS": list(members)} | {"NS": list(members)} | {"BS": list(members)}:
+            # In DynamoDB JSON, which an error carries. DynamoDB keeps no order, and each side sent the set in one.
+            return {kind: sorted(members) for kind in value}
         case dict():
             # Where an update returns nothing, some give an empty map and DynamoDB none.
             present = {key: member for key, member in value.items() if (key, member) != ("Attributes", {})}
