@@ -18,13 +18,13 @@ from domicile.core.control import Control, Image, without
 from domicile.core.copying import IntoLocalized, Verdict
 from domicile.core.policy import Policy
 from domicile.core.version import COUNTER_MAX, Version, of_copy, stamp
-from domicile.pipeline.apply import LEDGER_TOMBSTONE, Applier
+from domicile.pipeline.apply import Applier
 from domicile.pipeline.ports import Store
 from domicile.simulator.applications import Applications
 from domicile.simulator.checkers import check
 from domicile.simulator.faults import Faults
 from domicile.simulator.history import Write, write_id
-from domicile.simulator.region import CONTROL, LEDGER, TABLE, Region
+from domicile.simulator.region import CONTROL, TABLE, Region
 from domicile.simulator.schedule import Schedule
 
 SEEDS = range(200)
@@ -87,6 +87,7 @@ class Copying(Applications):
         """Look again at what removals left half done: the last pass ends, and only then do Regions agree."""
         self._judged.clear()
         for key in self._cut_short.values():
+            self._remove_again(key)
             self._compare(key, self._source[key["pk"]["S"]], cut_short=False)
         for place, verdict in self._judged:
             self._copy(place, verdict)
@@ -97,8 +98,7 @@ class Copying(Applications):
             return
         (copier,) = (copier for copier in self._copiers.values() if copier.share.holds(image))
         place = self._schedule.by_name[copier.place(image)]
-        entry = place.store.get(LEDGER, key) or {}
-        tombstone = Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
+        tombstone = self._applier(place).ledger(self._table, key).tombstone
         found, counter = place.store.get(TABLE, key), self._chance.randrange(COUNTER_MAX)
         verdict = copier.judge(image, found, tombstone, self._schedule.now_ms, counter)
         self._judged.append((place, verdict))
@@ -123,15 +123,26 @@ class Copying(Applications):
                 continue
             version = of_copy(self._schedule.now_ms, control.version, place.name, self._chance.randrange(COUNTER_MAX))
             self._tell(place, key, before, None, version)
-            Applier(Place(place.name, place.store, place.now_ms, self._schedule.nonce)).bury(self._table, key, version)
-            regions = sorted(self._schedule.by_name.values(), key=lambda region: region.name == copier.region)
+            self._applier(place).bury(self._table, key, version)
             if cut_short:
                 self._cut_short[key["pk"]["S"]] = key
-                regions = regions[: self._chance.randrange(len(regions))]
-            for region in regions:
-                there = Place(region.name, region.store, region.now_ms, self._schedule.nonce)
-                Applier(there).delete(self._table, key, version, place.name)
+            self._delete(key, version, self._chance.randrange(len(self._copiers)) if cut_short else None)
             return
+
+    def _remove_again(self, key: Image) -> None:
+        for place in self._schedule.by_name.values():
+            tombstone = self._applier(place).ledger(self._table, key).tombstone
+            if tombstone is not None and tombstone.is_copy and tombstone.region == place.name:
+                self._delete(key, tombstone)
+
+    def _delete(self, key: Image, version: Version, regions_max: int | None = None) -> None:
+        """Delete a key, in the removal's own Region last, or in no more than some of the Regions."""
+        regions = sorted(self._schedule.by_name.values(), key=lambda region: region.name == version.region)
+        for region in regions[:regions_max]:
+            self._applier(region).delete(self._table, key, version, version.region)
+
+    def _applier(self, region: Region) -> Applier:
+        return Applier(Place(region.name, region.store, region.now_ms, self._schedule.nonce))
 
     def _tell(
         self, place: Region, key: Image, before: Image | None, after: Image | None, version: Version | None = None

@@ -21,7 +21,7 @@ from domicile.backfill.move import Move
 from domicile.core.control import Control, Image
 from domicile.core.copying import Copier, Outcome, Verdict, copied_items, is_expired, localized_items, written_items
 from domicile.core.errors import DomicileError, PermanentError, UnknownAuthorityError
-from domicile.core.version import COUNTER_MAX, Version, of_copy
+from domicile.core.version import COPIES_END_MS, COUNTER_MAX, Version, of_copy
 from domicile.core.writes import Delete, Expression, SameControl, Update
 from domicile.errors import OperationError, UserError
 from domicile.pace import Pace
@@ -178,14 +178,15 @@ class Session:
     def _tombstone(self, place: str, image: Image) -> Version | None:
         if self._move.into_native:
             return None
-        entry = self._stores[place].get(self._move.localized.ledger, self._key(image)) or {}
-        return Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
+        return self._applier(place).ledger(self._move.localized, self._key(image)).tombstone
 
     def _gone(self, region: str, segments: int, segment: int) -> Counts:
         """Count the copies whose items are gone from the source, and remove them if that is wanted."""
         move, copier = self._move, self._move.copier(region)
         counts = Counts()
         for place, expression in copier.copies():
+            if self._removes and not move.into_native:
+                self._remove_again(place, (segment, segments))
             for image in self._items(place, move.target, expression, (segment, segments), only=self._head):
                 with _reported(region):
                     if self._stores[region].get(move.source, self._key(image)) is not None:
@@ -206,11 +207,32 @@ class Session:
             return
         version = of_copy(_Place.now_ms(), control.version if control else None, place, self._counter())
         # Its own place is buried first, which tells the next pass of a removal that was interrupted, and emptied last:
-        # while the copy is there, it is found again.
-        Applier(_Place(place, self._stores[place])).bury(table, key, version)
-        for region in sorted(self._stores, key=lambda region: region == place):
+        # while the copy is there, it is counted again.
+        self._applier(place).bury(table, key, version)
+        self._delete(key, version)
+
+    def _remove_again(self, place: str, part: tuple[int, int]) -> None:
+        """Delete everywhere what is buried here by a removal that may have been interrupted.
+
+        Its copy need not be here to be found: what a Region still has to apply can be a stub or the copy itself, and
+        the replication may have emptied this place by the tombstone.
+        """
+        table = self._move.localized
+        buried = Expression(
+            "#tombstone < :end", {"#tombstone": LEDGER_TOMBSTONE}, {":end": {"S": f"{COPIES_END_MS:015d}"}}
+        )
+        for entry in self._items(place, table.ledger, buried, part):
+            version = Version.parse(entry[LEDGER_TOMBSTONE]["S"])
+            if version.region == place:
+                self._delete(self._key(entry), version)
+
+    def _delete(self, key: Image, version: Version) -> None:
+        for region in sorted(self._stores, key=lambda region: region == version.region):
             with _reported(region):
-                Applier(_Place(region, self._stores[region])).delete(table, key, version, place)
+                self._applier(region).delete(self._move.localized, key, version, version.region)
+
+    def _applier(self, region: str) -> Applier:
+        return Applier(_Place(region, self._stores[region]))
 
     def _items(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,19 @@ def test_what_is_gone_is_told_and_removed_everywhere_only_if_that_is_wanted(run:
     assert again == {"eu-west-1 EU new": 1, "eu-west-1 EU same": 1}, "what came back is copied again"
 
 
+@contextmanager
+def unreachable(region: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def write(self: DynamoDbStore, write: Write) -> Written:
+        if self._client.meta.region_name == region:
+            raise TransientError("Update: EndpointConnectionError")
+        return original(self, write)
+
+    original = DynamoDbStore.write
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoDbStore, "write", write)
+        yield
+
+
 def test_a_removal_that_was_cut_short_is_undone_where_the_item_is_back(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,23 +193,40 @@ def test_a_removal_that_was_cut_short_is_undone_where_the_item_is_back(
     fill(item("b", "EU"))
     run(*FORTH, "--yes")
     drop("b")
-
-    def unreachable(self: DynamoDbStore, write: Write) -> Written:
-        if self._client.meta.region_name == INDIA:
-            raise TransientError("Update: EndpointConnectionError")
-        return original(self, write)
-
-    original = DynamoDbStore.write
-    monkeypatch.setattr(DynamoDbStore, "write", unreachable)
-    assert run(*FORTH, "--yes", "--remove")[0] == 1
+    with unreachable(INDIA, monkeypatch):
+        assert run(*FORTH, "--yes", "--remove")[0] == 1
     assert keys("people-ledger")[PRIMARY] == {"b"}
-    monkeypatch.setattr(DynamoDbStore, "write", original)
     fill(item("b", "EU"))
     assert counted(run, *FORTH, "--yes") == {"eu-west-1 EU changed": 1}
-    control = Control.of(held("people", EUROPE)["b"], "_dom")
-    assert control is not None
-    assert control.version > Version.parse(held("people-ledger", PRIMARY)["b"]["dom_tombstone"]["S"])
+    assert _version(EUROPE, "b") > Version.parse(held("people-ledger", PRIMARY)["b"]["dom_tombstone"]["S"])
     assert counted(run, *FORTH) == {"eu-west-1 EU same": 1}
+
+
+def test_a_removal_that_was_cut_short_is_ended_where_the_copy_is_in_other_regions_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was on its way arrives after all, and the replication empties the copy's place by the tombstone."""
+    fill(item("a"), item("b", "EU"))
+    run(*FORTH, "--yes")
+    late = held("people", PRIMARY)["a"], controlled(item("b", "EU"), _version(EUROPE, "b"), home=EUROPE)
+    drop("a")
+    drop("b")
+    with unreachable(INDIA, monkeypatch):
+        for region in (PRIMARY, EUROPE):
+            assert run(*FORTH, "--yes", "--remove", "--region", region)[0] == 1
+    drop("a", "people", (PRIMARY,))
+    drop("b", "people", (EUROPE,))
+    put("people", *late, controlled(item("own")), regions=(INDIA,))
+    assert counted(run, *FORTH, "--yes") == {}
+    assert keys("people")[INDIA] == {"a", "b", "own"}
+    assert counted(run, *FORTH, "--yes", "--remove") == {}
+    assert keys("people") == {PRIMARY: set(), EUROPE: set(), INDIA: {"own"}}
+
+
+def _version(region: str, key: str) -> Version:
+    control = Control.of(held("people", region)[key], "_dom")
+    assert control is not None
+    return control.version
 
 
 def test_stubs_and_global_items_of_another_regions_part_are_not_looked_for(run: Run) -> None:
