@@ -14,6 +14,7 @@ from domicile.deployer.policies import CHARACTERS_MAX, policies
 from tests.infra.synthesized import GOLDEN
 
 _ACCOUNT = "111122223333"
+_ANY_DYNAMODB = ["dynamodb.*.amazonaws.com"]
 _REGENERATE = "UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/infra/test_deployer_policy.py"
 
 
@@ -76,12 +77,19 @@ def test_a_replicas_region_does_not_change_the_primarys_table_but_by_its_replica
     assert own >= {"dynamodb:CreateTableReplica", "dynamodb:DeleteTable", "dynamodb:PutItem", "dynamodb:TagResource"}
 
 
+def test_a_replicas_key_is_used_through_the_primarys_dynamodb_too(natively: Path) -> None:
+    statements = statements_of(natively / "harbour-eu-west-1" / "cdk.tf.json")
+    (using,) = [one for one in statements if one.get("Condition") == {"StringLike": {"kms:ViaService": _ANY_DYNAMODB}}]
+    assert using["Resource"] == [f"arn:aws:kms:eu-west-1:{_ACCOUNT}:key/*"]
+    assert {"kms:CreateGrant", "kms:Decrypt"} <= set(using["Action"])
+
+
 def test_a_strong_table_is_made_in_all_its_regions_from_one(natively: Path) -> None:
     file = natively / "harbour-us-west-2" / "cdk.tf.json"
     keys = f"arn:aws:kms:*:{_ACCOUNT}:key/*"
     assert {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"} <= allowed(file, keys)
     (using,) = [one for one in statements_of(file) if keys in one["Resource"] and "kms:CreateGrant" in one["Action"]]
-    assert using["Condition"] == {"StringLike": {"kms:ViaService": ["dynamodb.*.amazonaws.com"]}}
+    assert using["Condition"] == {"StringLike": {"kms:ViaService": _ANY_DYNAMODB}}
     for role in (
         "replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication",
         "dynamodb.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",

@@ -185,6 +185,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("dynamodb", ("table/{table}",), f"{_TABLE_READ} {_TABLE_WRITE} {_REPLICATION}"),
         Grant("dynamodb", ("{global_table_arn}",), "DescribeTable UpdateTable"),
         Grant("kms", ("key/*", "alias/aws/dynamodb"), "DescribeKey"),
+        # The request goes to the primary, and no page of AWS says which of the two Regions' DynamoDB uses the key here.
+        Grant("kms", ("key/*",), _KEY_USE, through=("dynamodb",), in_any_region=True),
         _REPLICATION_ROLE,
     ),
     "aws_eip": (
