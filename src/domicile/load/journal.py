@@ -90,7 +90,7 @@ def resume(
 ) -> Iterator[Journal]:
     """Open a run's file. ``deployment_of`` gives, for a table's name, what :func:`create` took.
 
-    Raises :class:`UserError` if there is no such run, or if its deployment is another now.
+    Raises :class:`UserError` if there is no such run, if it never began, or if its deployment is another now.
     """
     path = path_of(folder, run)
     if not _RUN.fullmatch(run) or not path.is_file():
@@ -98,7 +98,12 @@ def resume(
         raise UserError(f"{option} {run}: there is no such run in {folder}; accepted: {runs}")
     with path.open("r+", encoding="utf-8") as file:
         _lock(file, run)
-        head, history = _read(file)
+        read = _read(file)
+        if read is None:
+            raise UserError(
+                f"{option} {run}: {path} has no settings, so nothing was written; accepted: a run that began: delete the file"
+            )
+        head, history = read
         if head["deployment"] != deployment_of(head["settings"]["table"]):
             raise UserError(
                 f"{option} {run}: the table or the Regions in the deployment file are not those of the run; "
@@ -115,10 +120,12 @@ def _lock(file: TextIO, run: str) -> None:
         raise UserError(f"run {run}: another process works on it; accepted: a run that no process works on") from None
 
 
-def _read(file: TextIO) -> tuple[dict[str, Any], History]:
-    """Return the first line and what the others say. A last line that a crash cut off is overwritten."""
+def _read(file: TextIO) -> tuple[dict[str, Any], History] | None:
+    """Return the first line and what the others say; None without a first. A last one that was cut off is removed."""
     text = file.read()
     whole = text[: text.rfind("\n") + 1]
+    if not whole:
+        return None
     file.seek(len(whole.encode()))
     file.truncate()
     head, *lines = map(json.loads, whole.splitlines())

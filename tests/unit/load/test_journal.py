@@ -48,6 +48,18 @@ def test_a_run_that_is_not_there_is_refused_with_those_that_are(folder: Path, ru
         pass
 
 
+@pytest.mark.parametrize("begun", ["", '{"settings": {"run'])
+def test_a_run_that_was_cut_off_before_it_began_is_refused_and_left_alone(folder: Path, begun: str) -> None:
+    path = journal.path_of(folder, RUN)
+    path.write_text(begun)
+    with (
+        pytest.raises(UserError, match=f"--remove {RUN}: .* delete the file"),
+        journal.resume(folder, RUN, deployment_of, "--remove"),
+    ):
+        pass
+    assert path.read_text() == begun
+
+
 def test_a_run_of_another_deployment_is_refused(folder: Path) -> None:
     with (
         pytest.raises(UserError, match="accepted: the deployment file as it was"),
