@@ -101,7 +101,7 @@ def resume(
         read = _read(file)
         if read is None:
             raise UserError(
-                f"{option} {run}: {path} has no settings, so nothing was written; accepted: a run that began: delete the file"
+                f"{option} {run}: it never began; accepted: a run whose settings are in its file, so delete {path}"
             )
         head, history = read
         if head["deployment"] != deployment_of(head["settings"]["table"]):

@@ -53,7 +53,7 @@ def test_a_run_that_was_cut_off_before_it_began_is_refused_and_left_alone(folder
     path = journal.path_of(folder, RUN)
     path.write_text(begun)
     with (
-        pytest.raises(UserError, match=f"--remove {RUN}: .* delete the file"),
+        pytest.raises(UserError, match=f"--remove {RUN}: it never began; accepted: .* delete {path}"),
         journal.resume(folder, RUN, deployment_of, "--remove"),
     ):
         pass
