@@ -131,7 +131,11 @@ def plan_rotation(state: State, *, delete: bool) -> Step:
             return Step(Action.CREATE, "create the second access key, try it, and put it into the secret")
         return Step(Action.BLOCKED, "neither of the user's two keys is in the secret; delete one of them")
     if state.current and not state.current.active:
-        return Step(Action.BLOCKED, f"the secret's key {state.current.tail} is inactive; activate it first")
+        text = (
+            f"the secret's key {state.current.tail} is inactive: activate it; "
+            "if it leaked, delete it instead (aws iam delete-access-key), then rotate"
+        )
+        return Step(Action.BLOCKED, text)
     if state.other.active:
         if delete:
             return _nothing(f"the other key {state.other.tail} is still active; rotate without --delete first")

@@ -215,6 +215,28 @@ def test_a_rotation_is_three_calls_and_always_leaves_the_secret_s_key_active(run
     assert aws.stored()["access_key_id"] == second
 
 
+@pytest.mark.parametrize("former", ["Active", "Inactive"])
+def test_a_key_that_leaks_in_the_middle_of_a_rotation_is_deleted_and_the_next_one_made(
+    run: Run, aws: Aws, former: str
+) -> None:
+    run("init", "--yes")
+    run("rotate", "--yes")
+    if former == "Inactive":
+        run("rotate", "--yes")
+    leaked = aws.stored()["access_key_id"]
+    (other,) = set(aws.keys()) - {leaked}
+    aws.iam[USER].update_access_key(UserName=USER, AccessKeyId=leaked, Status="Inactive")
+    for delete in ([], ["--delete"]):
+        code, _, err = run("rotate", "--yes", *delete)
+        assert (code, aws.keys()) == (1, {leaked: "Inactive", other: former})
+        assert "if it leaked, delete it instead (aws iam delete-access-key), then rotate" in err
+    aws.iam[USER].delete_access_key(UserName=USER, AccessKeyId=leaked)
+    assert run("rotate", "--yes")[0] == 0
+    made = aws.stored()["access_key_id"]
+    assert aws.keys() == {other: former, made: "Active"}
+    assert made not in (other, leaked)
+
+
 def test_no_secret_is_printed(run: Run, aws: Aws) -> None:
     said = "".join(
         part
@@ -236,6 +258,43 @@ def test_a_direction_that_is_not_there_yet_holds_up_no_other(run: Run, aws: Aws)
     assert len(aws.keys(BACK)) == 1
     aws.secrets[BEIJING].delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
     assert "the secret is missing; apply the sender's stack first" in run("rotate")[2]
+
+
+def unreadable(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody read the user of the first direction."""
+    original = Accounts.client
+
+    def made(self: Accounts, service: str, region: str, **options: Any) -> Any:
+        found = original(self, service, region, **options)
+        if (service, region) == ("iam", BEIJING):
+            refuse(found, "GetUser", "AccessDenied")
+        return found
+
+    monkeypatch.setattr(Accounts, "client", made)
+
+
+UNREADABLE = f"{SINGAPORE} -> {BEIJING}: {BEIJING}: user {USER} can't be read: AccessDenied\n"
+
+
+def test_a_direction_that_can_not_be_read_holds_up_no_other(
+    run: Run, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable(aws, monkeypatch)
+    code, out, err = run("init", "--yes")
+    assert (code, err) == (1, UNREADABLE)
+    assert f"{BEIJING} -> {SINGAPORE}" in out
+    assert (len(aws.keys(USER)), len(aws.keys(BACK))) == (0, 1)
+
+
+def test_a_check_says_that_a_direction_can_not_be_read_and_looks_at_the_other(
+    run: Run, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init", "--yes")
+    allow(aws, BACK, {"StringEquals": {"aws:SourceVpce": "vpce-12345678"}})
+    unreadable(aws, monkeypatch)
+    code, out, err = run("check")
+    assert (code, err) == (1, UNREADABLE)
+    assert f"{BEIJING} -> {SINGAPORE}  {BACK}  may put from: vpce-12345678" in out
 
 
 def test_a_deployment_without_a_bridge_is_refused(run: Run) -> None:

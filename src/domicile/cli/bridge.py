@@ -79,13 +79,20 @@ def _act(directions: list[Direction], plan: Callable[[State], Step], *, yes: boo
     """Show the plan, and do it if that is wanted; one direction's problem holds up no other."""
     from domicile.bridge_credentials import Action
 
-    states = [(direction, direction.read()) for direction in directions]
-    steps = [(direction, state, plan(state)) for direction, state in states]
+    steps: list[tuple[Direction, State, Step]] = []
+    problems: list[str] = []
+    for direction in directions:
+        try:
+            state = direction.read()
+        except OperationError as error:
+            problems.append(f"{_arrow(direction)}: {error}")
+        else:
+            steps.append((direction, state, plan(state)))
     planned = [{**_named(direction), "action": step.action.value, "text": step.text} for direction, _, step in steps]
     if not as_json:
         for one in planned:
             typer.echo(f"{one['sender']} -> {one['receiver']}  {one['user']}  {one['text']}")
-    problems = [f"{_arrow(direction)}: {step.text}" for direction, _, step in steps if step.action is Action.BLOCKED]
+    problems += [f"{_arrow(direction)}: {step.text}" for direction, _, step in steps if step.action is Action.BLOCKED]
     todo = [one for one in steps if one[2].action not in (Action.BLOCKED, Action.NOTHING)]
     done: list[dict[str, str]] = []
     for direction, state, step in todo if yes else ():
@@ -107,7 +114,11 @@ def _act(directions: list[Direction], plan: Callable[[State], Step], *, yes: boo
 def _checked(direction: Direction, max_age_days: int) -> dict[str, Any]:
     from domicile.bridge_credentials import problems
 
-    state, now, addresses = direction.read(), datetime.now(UTC), direction.addresses()
+    try:
+        state = direction.read()
+    except OperationError as error:
+        return {**_named(direction), "keys": [], "addresses": None, "problems": [str(error)]}
+    now, addresses = datetime.now(UTC), direction.addresses()
     wrong = list(problems(state, addresses, max_age_days, now))
     if state.stored and state.current:
         try:
