@@ -15,7 +15,7 @@ from domicile.core.events import Addressed, Mutation, Operation, pack_mutations
 from domicile.core.parcels import Parcel, Record, may_cross, parcels_of
 from domicile.core.partitions import partition_of
 from domicile.core.routing import relying, route_overtaken
-from domicile.pipeline.guard import guarded, quarantine
+from domicile.pipeline.guard import judged, quarantine
 from domicile.pipeline.inbox import Message, event_of
 from domicile.pipeline.ports import Link, World
 from domicile.pipeline.report import Count, Report
@@ -30,8 +30,10 @@ class _Work:
     """What one parcel came to: the record that may leave, and what this side's Regions are to get, by its emitter."""
 
     message_id: str
+    parcel: Parcel
     report: Report = field(default_factory=Report)
     record: Record | None = None
+    withheld: str | None = None  # why it may not leave
     onward: tuple[tuple[str, Addressed], ...] = ()
 
 
@@ -55,10 +57,11 @@ class Courier:
         report.add(done.report for done in work)
         self._tell(work, report)
         self._send([(done.message_id, done.record) for done in work if done.record is not None], report)
+        self._withhold(work, report)
         return report
 
     def _guarded(self, message_id: str, parcel: Parcel) -> _Work:
-        work = _Work(message_id)
+        work = _Work(message_id, parcel)
 
         def action(report: Report) -> None:
             receipt = parcel.receipt
@@ -67,7 +70,11 @@ class Courier:
             else:
                 self._one(parcel, work, report)
 
-        work.report = guarded(self._world, STEP, message_id, parcel.to_message, action)
+        def give_up(reason: str) -> Report:
+            work.withheld = reason
+            return Report()
+
+        work.report = judged(message_id, action, give_up)
         return work
 
     def _one(self, parcel: Parcel, work: _Work, report: Report) -> None:
@@ -122,3 +129,11 @@ class Courier:
             causes = {cause for position, cause in refused.items() if records[position][0] == message_id}
             report.retry(message_id, min(causes))
             report.counts[Count.LINK_REFUSED] += REFUSED in causes
+
+    def _withhold(self, work: Sequence[_Work], report: Report) -> None:
+        """Quarantine what may not leave, once the rest of its message has: each delivery would quarantine it again."""
+        again = set(report.failed)
+        for done in work:
+            if done.withheld is not None and done.message_id not in again:
+                kept = done.parcel.to_message()
+                report.add([quarantine(self._world, STEP, done.message_id, kept, done.withheld)])

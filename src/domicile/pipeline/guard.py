@@ -17,11 +17,15 @@ bridge's stream keeps it for longer, for when its function can't run; but what f
 def guarded(
     world: World, step: str, delivery: str, record: Callable[[], Any], action: Callable[[Report], None]
 ) -> Report:
+    """Run ``action`` and put the whole ``record``, which is made for that alone, into the quarantine where it must."""
+    return judged(delivery, action, lambda reason: quarantine(world, step, delivery, record(), reason))
+
+
+def judged(delivery: str, action: Callable[[Report], None], give_up: Callable[[str], Report]) -> Report:
     """Run ``action`` on a report of its own; ``delivery`` names what is delivered again where it fails.
 
-    A transient failure is retried. Any other puts the whole ``record``, which is made for that alone, into the
-    quarantine, under the error's reason or its type: an error that nobody foresaw must neither stop the shard nor lose
-    the record.
+    A transient failure is retried. Any other is given up under the error's reason or its type: an error that nobody
+    foresaw must neither stop the shard nor lose the record.
     """
     report = Report()
     try:
@@ -29,9 +33,9 @@ def guarded(
     except TransientError as error:
         return retry(delivery, type(error).__name__)
     except PermanentError as error:
-        return quarantine(world, step, delivery, record(), error.reason)
+        return give_up(error.reason)
     except Exception as error:
-        return quarantine(world, step, delivery, record(), f"unexpected_{type(error).__name__}")
+        return give_up(f"unexpected_{type(error).__name__}")
     return report
 
 

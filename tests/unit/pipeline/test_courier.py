@@ -64,6 +64,26 @@ def test_what_may_not_leave_is_quarantined_whole_on_this_side(change: object, de
     assert region.carry(Message("m1", kept)).counts[Count.QUARANTINED] == 1
 
 
+def test_what_may_not_leave_is_quarantined_once_however_often_the_rest_of_its_message_is_refused() -> None:
+    region = GatewayRegion()
+    kept_back = mutation(Operation.PUT, item(authority="EU"), VERSION)
+    message = outgoing("m0", BEYOND, kept_back, GLOBAL)
+    region.stream.refuses = lambda _: "Throttled"
+    for _ in range(3):
+        assert region.carry(message).failed == ["m0"]
+    assert region.quarantine.records == []
+    region.stream.refuses = lambda _: None
+    assert region.carry(message).failed == []
+    assert [(reason, step) for reason, step, _ in region.quarantine.records] == [("not_allowed_to_cross", "courier")]
+
+
+def test_what_the_quarantine_refuses_brings_its_message_back() -> None:
+    region = GatewayRegion()
+    region.quarantine.error = TransientError("none")
+    kept_back = mutation(Operation.PUT, item(authority="EU"), VERSION)
+    assert region.carry(outgoing("m0", BEYOND, kept_back, GLOBAL)).failed == ["m0"]
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"detail": {}}', '{"detail": {"format": 1, "changes": [{}]}}'])
 def test_a_message_that_is_none_is_quarantined_as_it_is(body: str) -> None:
     region = GatewayRegion()
