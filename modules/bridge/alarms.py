@@ -5,6 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from domicile.naming import Names
+from domicile.pipeline.report import Count
 from modules.alarm import Alarm, Metric
 
 _RUNBOOK = "docs/runbooks/bridge.md"
@@ -33,14 +34,14 @@ class BridgeAlarms(Construct):
         stuck = {
             "visible": Metric("AWS/SQS", visible, outbox, "Maximum"),
             "hidden": Metric("AWS/SQS", hidden, outbox, "Maximum"),
-            "sent": Metric("Domicile", "Sent", counted, "Sum"),
+            "sent": Metric("Domicile", Count.SENT.value, counted, "Sum"),
         }
         age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", outbox, "Maximum")
         given_up = Metric("AWS/SQS", visible, dead_letters, "Maximum")
         errors = Metric("AWS/Lambda", "Errors", courier, "Sum")
         failures = Metric("AWS/Lambda", "Errors", gateway, "Sum")
         handled = Metric("AWS/Lambda", "IteratorAge", gateway, "Maximum")
-        refused = Metric("Domicile", "LinkRefused", counted, "Sum")
+        refused = Metric("Domicile", Count.LINK_REFUSED.value, counted, "Sum")
         unread = Metric(
             "AWS/Kinesis",
             "GetRecords.IteratorAgeMilliseconds",

@@ -15,17 +15,18 @@ from domicile.core.partitions import partition_of
 from domicile.dead_letters import dead_letter_roles
 from domicile.deployment import Deployment
 from domicile.naming import Names
+from domicile.pipeline.report import Count, Duration
 
 _DOMICILE, _SQS, _KINESIS, _DYNAMODB = "Domicile", "AWS/SQS", "AWS/Kinesis", "AWS/DynamoDB"
 # Which function measures or counts it: Powertools gives every metric the dimension `service`.
 _FUNCTION_OF = {
-    "ReplicationLatency": "replicator",
-    "Sent": "courier",
-    "SentBytes": "courier",
-    "LinkRefused": "courier",
-    "Received": "gateway",
-    "ReceivedBytes": "gateway",
-    "BridgeLag": "gateway",
+    Duration.REPLICATION_LATENCY: "replicator",
+    Count.SENT: "courier",
+    Count.SENT_BYTES: "courier",
+    Count.LINK_REFUSED: "courier",
+    Count.RECEIVED: "gateway",
+    Count.RECEIVED_BYTES: "gateway",
+    Duration.BRIDGE_LAG: "gateway",
 }
 _PERCENTILES = ("p50", "p99", "Maximum")
 
@@ -189,7 +190,7 @@ def native_tables(deployment: Deployment, region: str) -> list[str]:
 def metrics_over_window(deployment: Deployment, region: str) -> Iterator[Metric]:
     """Yield the metrics of a Region of which one value for the whole window is wanted."""
     for origin in _others(deployment, region):
-        yield from _durations("ReplicationLatency", region, origin)
+        yield from _durations(Duration.REPLICATION_LATENCY, region, origin)
     names = Names(deployment.name, region, account="")
     for name in native_tables(deployment, region):
         table = deployment.native[name]
@@ -198,9 +199,9 @@ def metrics_over_window(deployment: Deployment, region: str) -> Iterator[Metric]
                 yield from _native_latencies(names, name, receiver)
     if bridge := deployment.bridge_of(region):
         for origin in _behind(deployment, bridge.other_end(region)):
-            yield from _durations("BridgeLag", region, origin)
-        for name in ("Sent", "SentBytes", "LinkRefused", "Received", "ReceivedBytes"):
-            yield _count(name, region)
+            yield from _durations(Duration.BRIDGE_LAG, region, origin)
+        for count in (Count.SENT, Count.SENT_BYTES, Count.LINK_REFUSED, Count.RECEIVED, Count.RECEIVED_BYTES):
+            yield _count(count, region)
 
 
 def metrics_of_latest(deployment: Deployment, region: str) -> Iterator[Metric]:
@@ -210,7 +211,7 @@ def metrics_of_latest(deployment: Deployment, region: str) -> Iterator[Metric]:
         yield _age(names, role)
     if bridge := deployment.bridge_of(region):
         yield _stream_age(names, bridge.other_end(region))
-        yield _count("Received", region)
+        yield _count(Count.RECEIVED, region)
 
 
 def assemble(
@@ -224,7 +225,9 @@ def assemble(
         minutes=minutes,
         regions=[_region(deployment, region, numbers[region], since) for region in deployment.regions],
         pairs=[
-            PairStatus(origin, destination, _lag(numbers[destination], "ReplicationLatency", destination, [origin]))
+            PairStatus(
+                origin, destination, _lag(numbers[destination], Duration.REPLICATION_LATENCY, destination, [origin])
+            )
             for destination in deployment.regions
             for origin in _others(deployment, destination)
         ],
@@ -283,19 +286,19 @@ def _direction(
     here, there = Names(deployment.name, sender, account=""), Names(deployment.name, receiver, account="")
     sends = sending if isinstance(sending, Numbers) else None
     receives = receiving if isinstance(receiving, Numbers) else None
-    crossed = receives.latest.get(_count("Received", receiver)) if receives else None
+    crossed = receives.latest.get(_count(Count.RECEIVED, receiver)) if receives else None
     return DirectionStatus(
         sender=sender,
         receiver=receiver,
         outbox=_backlog(here, "outbox", sends, since) if sends else None,
         dead_letters=sends.queues["outbox-dlq"].waiting if sends else None,
-        sent=_sum("Sent", sender, sends),
-        sent_bytes=_sum("SentBytes", sender, sends),
-        refused=_sum("LinkRefused", sender, sends),
-        received=_sum("Received", receiver, receives),
-        received_bytes=_sum("ReceivedBytes", receiver, receives),
+        sent=_sum(Count.SENT, sender, sends),
+        sent_bytes=_sum(Count.SENT_BYTES, sender, sends),
+        refused=_sum(Count.LINK_REFUSED, sender, sends),
+        received=_sum(Count.RECEIVED, receiver, receives),
+        received_bytes=_sum(Count.RECEIVED_BYTES, receiver, receives),
         stream_age_ms=_recent(_stream_age(there, sender), receives, since),
-        lag=_lag(receiving, "BridgeLag", receiver, _behind(deployment, sender)),
+        lag=_lag(receiving, Duration.BRIDGE_LAG, receiver, _behind(deployment, sender)),
         last_crossing=crossed[0] if crossed else None,
     )
 
@@ -313,9 +316,9 @@ def _behind(deployment: Deployment, gateway: str) -> list[str]:
     return [region for region in deployment.regions if partition_of(region) == partition_of(gateway)]
 
 
-def _durations(name: str, region: str, origin: str) -> list[Metric]:
-    dimensions = (("region", region), ("origin", origin), ("service", _FUNCTION_OF[name]))
-    return [Metric(_DOMICILE, name, dimensions, statistic) for statistic in _PERCENTILES]
+def _durations(duration: Duration, region: str, origin: str) -> list[Metric]:
+    dimensions = (("region", region), ("origin", origin), ("service", _FUNCTION_OF[duration]))
+    return [Metric(_DOMICILE, duration.value, dimensions, statistic) for statistic in _PERCENTILES]
 
 
 def _native_latencies(names: Names, table: str, receiver: str) -> list[Metric]:
@@ -324,8 +327,8 @@ def _native_latencies(names: Names, table: str, receiver: str) -> list[Metric]:
     return [Metric(_DYNAMODB, "ReplicationLatency", dimensions, statistic) for statistic in ("Average", "Maximum")]
 
 
-def _count(name: str, region: str) -> Metric:
-    return Metric(_DOMICILE, name, (("region", region), ("service", _FUNCTION_OF[name])), "Sum")
+def _count(count: Count, region: str) -> Metric:
+    return Metric(_DOMICILE, count.value, (("region", region), ("service", _FUNCTION_OF[count])), "Sum")
 
 
 def _age(names: Names, role: str) -> Metric:
@@ -348,15 +351,17 @@ def _recent(metric: Metric, found: Numbers | None, since: datetime) -> int | Non
     return int(value) if at and at >= since else None
 
 
-def _sum(name: str, region: str, found: Numbers | None) -> int | None:
+def _sum(count: Count, region: str, found: Numbers | None) -> int | None:
     """Return a count: where CloudWatch has no datapoint, nothing was counted."""
-    return int(found.over_window.get(_count(name, region), 0)) if found else None
+    return int(found.over_window.get(_count(count, region), 0)) if found else None
 
 
-def _lag(found: Numbers | Unreachable, name: str, region: str, origins: Iterable[str]) -> Lag | None:
+def _lag(found: Numbers | Unreachable, duration: Duration, region: str, origins: Iterable[str]) -> Lag | None:
     if isinstance(found, Unreachable):
         return None
-    measured = [[found.over_window.get(metric) for metric in _durations(name, region, origin)] for origin in origins]
+    measured = [
+        [found.over_window.get(metric) for metric in _durations(duration, region, origin)] for origin in origins
+    ]
     lags = [[round(value) for value in values if value is not None] for values in measured]
     whole = [values for values in lags if len(values) == len(_PERCENTILES)]
     return Lag(*(max(column) for column in zip(*whole, strict=True))) if whole else None
