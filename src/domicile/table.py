@@ -19,10 +19,10 @@ from pydantic import (
 )
 
 from domicile.model import ONE_ERROR, Model, Problem, one_of, refuse
-from domicile.pipeline.apply import LEDGER_EXPIRES_AT, LEDGER_FORCED, LEDGER_TOMBSTONE
+from domicile.pipeline.apply import LEDGER_EXPIRES_AT, LEDGER_FORCED, LEDGER_REMOVING, LEDGER_TOMBSTONE
 
 # What the ledger table adds to the key attributes that it shares with its table.
-_LEDGER_ATTRIBUTES = (LEDGER_EXPIRES_AT, LEDGER_TOMBSTONE, LEDGER_FORCED)
+_LEDGER_ATTRIBUTES = (LEDGER_EXPIRES_AT, LEDGER_TOMBSTONE, LEDGER_FORCED, LEDGER_REMOVING)
 
 INDEXES_MAX = 20  # DynamoDB, per table
 _INCLUDED_MAX = 20  # DynamoDB, attributes that one index includes

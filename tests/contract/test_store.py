@@ -24,7 +24,7 @@ from domicile.core.writes import (
     Marked,
     NotAbove,
     Put,
-    SameControl,
+    SameValue,
     Update,
 )
 from domicile.pipeline.ports import Store
@@ -56,8 +56,8 @@ CONDITIONS: dict[str, Condition] = {
     "absent_or_below_mid": AbsentOrBelow("_dom", MID, "pk"),
     "below_mid": Below("_dom", MID),
     "marked_mid": Marked("_dom", MID),
-    "no_control": SameControl("_dom", None, "pk"),
-    "same_control": SameControl("_dom", control(MID)["_dom"], "pk"),
+    "no_control": SameValue("_dom", None, "pk"),
+    "same_value": SameValue("_dom", control(MID)["_dom"], "pk"),
     "absent_or_lower": AbsentOrLower("t", str(MID)),
     "absent_or_lower_than_high": AbsentOrLower("t", str(HIGH)),
 }
@@ -79,7 +79,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 def seed(store: Store, item: Image | None) -> None:
     existing = store.get("items", KEY)
     if existing is not None:
-        store.write(Delete(table="items", key=KEY, condition=SameControl("none", None, "pk")))
+        store.write(Delete(table="items", key=KEY, condition=SameValue("none", None, "pk")))
     if item is not None:
         store.write(Put(table="items", key=KEY, image={**KEY, **item}, condition=NotAbove("none", HIGH)))
 
@@ -102,7 +102,7 @@ def test_an_update_sets_and_removes_top_level_attributes_only(store: Store) -> N
             key=KEY,
             assign={"a": {"S": "x"}, "e": {"NULL": True}},
             remove=("b",),
-            condition=SameControl("_dom", None, "pk"),
+            condition=SameValue("_dom", None, "pk"),
         )
     )
     assert written.applied
@@ -111,7 +111,7 @@ def test_an_update_sets_and_removes_top_level_attributes_only(store: Store) -> N
 
 def test_an_update_may_only_remove(store: Store) -> None:
     seed(store, {"a": {"S": "1"}, "b": {"S": "2"}})
-    update = Update(table="items", key=KEY, assign={}, remove=("b",), condition=SameControl("_dom", None, "pk"))
+    update = Update(table="items", key=KEY, assign={}, remove=("b",), condition=SameValue("_dom", None, "pk"))
     assert store.write(update).applied
     assert store.get("items", KEY) == {**KEY, "a": {"S": "1"}}
 

@@ -18,7 +18,7 @@ from domicile.core.writes import (
     Marked,
     NotAbove,
     Put,
-    SameControl,
+    SameValue,
     Update,
     Write,
 )
@@ -52,7 +52,7 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(NotAbove, st.just("_dom"), versions),
     st.builds(Below, st.just("_dom"), versions),
     st.builds(Marked, st.just("_dom"), versions),
-    st.builds(SameControl, st.just("_dom"), st.none() | controls.map(Control.to_value), st.just("pk")),
+    st.builds(SameValue, st.just("_dom"), st.none() | controls.map(Control.to_value), st.just("pk")),
 )
 
 

@@ -20,7 +20,7 @@ from domicile.core.events import EVERYWHERE, Addressed, Mutation, Operation, Rec
 from domicile.core.policy import Policy, TablePolicy
 from domicile.core.routing import Kind, Ledger, Verdict, classify, plain_version, route_write
 from domicile.core.version import Version
-from domicile.core.writes import Below, Delete, NotAbove, SameControl, Written
+from domicile.core.writes import Below, Delete, NotAbove, SameValue, Written
 from domicile.pipeline import apply as apply_module
 from domicile.pipeline import listener as listener_module
 from domicile.pipeline.anonymizer import Anonymizer
@@ -109,11 +109,11 @@ def nonce(patch: Patch) -> None:
 def anonymizer_condition(patch: Patch) -> None:
     """The anonymizer's update holds only of the item that it read."""
 
-    class Any_(SameControl):  # noqa: N801
+    class Any_(SameValue):  # noqa: N801
         def holds(self, item: Image | None) -> bool:
             return item is not None
 
-    patch.setattr("domicile.pipeline.anonymizer.SameControl", Any_)
+    patch.setattr("domicile.pipeline.anonymizer.SameValue", Any_)
 
 
 def anonymizer_version(patch: Patch) -> None:

@@ -6,25 +6,31 @@ Its checkers are those of any schedule: to them a copy is one more write, and th
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
 
+from domicile.backfill.removal import Removals
 from domicile.core import copying
 from domicile.core.control import Control, Image, without
 from domicile.core.copying import IntoLocalized, Verdict
+from domicile.core.errors import TransientError
 from domicile.core.policy import Policy
 from domicile.core.version import COUNTER_MAX, Version, of_copy, stamp
-from domicile.pipeline.apply import Applier
+from domicile.core.writes import Write as TableWrite
+from domicile.core.writes import Written
+from domicile.pipeline.apply import LEDGER_TOMBSTONE
 from domicile.pipeline.ports import Store
 from domicile.simulator.applications import Applications
 from domicile.simulator.checkers import check
 from domicile.simulator.faults import Faults
 from domicile.simulator.history import Write, write_id
-from domicile.simulator.region import CONTROL, TABLE, Region
+from domicile.simulator.region import CONTROL, LEDGER, TABLE, Region
 from domicile.simulator.schedule import Schedule
 
 SEEDS = range(200)
@@ -33,6 +39,8 @@ _SOURCE_CHANGES = 0.4
 _GONE = 0.2
 _LATE = 0.2
 _CUT_SHORT = 0.5
+_WRITES_OF_A_REMOVAL = 11
+"""In three Regions: the grave, three writes for each, and the end of the mark."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,22 @@ class Place:
     store: Store
     now_ms: Callable[[], int]
     nonce: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Dying:
+    """A Region's tables, to which what removes makes no more than so many writes."""
+
+    store: Store
+    left: Iterator[int]
+
+    def get(self, table: str, key: Image) -> Image | None:
+        return self.store.get(table, key)
+
+    def write(self, write: TableWrite) -> Written:
+        if next(self.left, None) is None:
+            raise TransientError("cut short")
+        return self.store.write(write)
 
 
 class Copying(Applications):
@@ -87,7 +111,7 @@ class Copying(Applications):
         """Look again at what removals left half done: the last pass ends, and only then do Regions agree."""
         self._judged.clear()
         for key in self._cut_short.values():
-            self._remove_again(key)
+            self._resume(key)
             self._compare(key, self._source[key["pk"]["S"]], cut_short=False)
         for place, verdict in self._judged:
             self._copy(place, verdict)
@@ -98,7 +122,8 @@ class Copying(Applications):
             return
         (copier,) = (copier for copier in self._copiers.values() if copier.share.holds(image))
         place = self._schedule.by_name[copier.place(image)]
-        tombstone = self._applier(place).ledger(self._table, key).tombstone
+        entry = place.store.get(LEDGER, key) or {}
+        tombstone = Version.parse(entry[LEDGER_TOMBSTONE]["S"]) if LEDGER_TOMBSTONE in entry else None
         found, counter = place.store.get(TABLE, key), self._chance.randrange(COUNTER_MAX)
         verdict = copier.judge(image, found, tombstone, self._schedule.now_ms, counter)
         self._judged.append((place, verdict))
@@ -123,26 +148,28 @@ class Copying(Applications):
                 continue
             version = of_copy(self._schedule.now_ms, control.version, place.name, self._chance.randrange(COUNTER_MAX))
             self._tell(place, key, before, None, version)
-            self._applier(place).bury(self._table, key, version)
+            writes_max = None
             if cut_short:
                 self._cut_short[key["pk"]["S"]] = key
-            self._delete(key, version, self._chance.randrange(len(self._copiers)) if cut_short else None)
+                writes_max = self._chance.randrange(1, _WRITES_OF_A_REMOVAL)
+            with suppress(TransientError):
+                self._removals(writes_max).remove(key, version)
             return
 
-    def _remove_again(self, key: Image) -> None:
-        for place in self._schedule.by_name.values():
-            tombstone = self._applier(place).ledger(self._table, key).tombstone
-            if tombstone is not None and tombstone.is_copy and tombstone.region == place.name:
-                self._delete(key, tombstone)
+    def _resume(self, key: Image) -> None:
+        for region in self._schedule.by_name.values():
+            entry = region.store.get(LEDGER, key) or {}
+            if all(name in entry for name in Removals.unfinished.names.values()):
+                self._removals().resume({**entry, **key})
 
-    def _delete(self, key: Image, version: Version, regions_max: int | None = None) -> None:
-        """Delete a key, in the removal's own Region last, or in no more than some of the Regions."""
-        regions = sorted(self._schedule.by_name.values(), key=lambda region: region.name == version.region)
-        for region in regions[:regions_max]:
-            self._applier(region).delete(self._table, key, version, version.region)
-
-    def _applier(self, region: Region) -> Applier:
-        return Applier(Place(region.name, region.store, region.now_ms, self._schedule.nonce))
+    def _removals(self, writes_max: int | None = None) -> Removals:
+        """Return removals that are cut short after some writes, or not at all."""
+        left = itertools.count() if writes_max is None else iter(range(writes_max))
+        places = {
+            region.name: Place(region.name, Dying(region.store, left), region.now_ms, self._schedule.nonce)
+            for region in self._schedule.by_name.values()
+        }
+        return Removals(self._table, places)
 
     def _tell(
         self, place: Region, key: Image, before: Image | None, after: Image | None, version: Version | None = None

@@ -104,7 +104,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
         "tables/orders/hash_key/name",
         "dom_tombstone",
         "dom_tombstone is an attribute of the ledger, which has the same keys",
-        "any other name than dom_expires_at, dom_tombstone, dom_forced",
+        "any other name than dom_expires_at, dom_tombstone, dom_forced, dom_removing",
     ),
     ("tables/orders/range_key/name", "pk", "pk is already the table's hash_key", "another attribute"),
     ("tables/orders/control_attribute", "sk", "sk is already the table's range_key", "another attribute"),

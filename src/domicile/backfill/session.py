@@ -18,14 +18,15 @@ from domicile.aws.store import DynamoDbStore
 from domicile.aws.wire import from_boto, to_boto
 from domicile.backfill.checkpoint import Checkpoint, Counts
 from domicile.backfill.move import Move
+from domicile.backfill.removal import Removals
 from domicile.core.control import Control, Image
 from domicile.core.copying import Copier, Outcome, Verdict, copied_items, is_expired, localized_items, written_items
 from domicile.core.errors import DomicileError, PermanentError, UnknownAuthorityError
-from domicile.core.version import COPIES_END_MS, COUNTER_MAX, Version, of_copy
-from domicile.core.writes import Delete, Expression, SameControl, Update
+from domicile.core.version import COUNTER_MAX, Version, of_copy
+from domicile.core.writes import Delete, Expression, SameValue, Update, Write, Written
 from domicile.errors import OperationError, UserError
 from domicile.pace import Pace
-from domicile.pipeline.apply import LEDGER_TOMBSTONE, Applier
+from domicile.pipeline.apply import Applier
 from domicile.pipeline.ports import Store
 
 if TYPE_CHECKING:
@@ -57,6 +58,22 @@ class _Place:
         return uuid.uuid4().hex[:16]
 
 
+@dataclass(frozen=True)
+class _Reported:
+    """A Region's tables, whose errors are an operator's, and name the Region."""
+
+    region: str
+    store: Store
+
+    def get(self, table: str, key: Image) -> Image | None:
+        with _reported(self.region):
+            return self.store.get(table, key)
+
+    def write(self, write: Write) -> Written:
+        with _reported(self.region):
+            return self.store.write(write)
+
+
 class Session:
     """Copies, or only counts what would be copied; ``clients`` has one DynamoDB client for each Region.
 
@@ -69,6 +86,8 @@ class Session:
         self._move, self._clients = move, clients
         self._writes, self._removes = writes, writes and removes
         self._stores = {region: DynamoDbStore(client) for region, client in clients.items()}
+        self._places = {region: _Place(region, _Reported(region, store)) for region, store in self._stores.items()}
+        self._removals = Removals(move.localized, self._places)
         self._pace, self._lock, self._stop = Pace(rate), threading.Lock(), threading.Event()
         self._chance = random.SystemRandom()
 
@@ -141,7 +160,7 @@ class Session:
         name = move.localized.control_attribute
         for image in self._items(primary, move.target, copied_items(move.localized), part, only=self._head):
             if self._writes:
-                same = SameControl(name, image[name], move.localized.key_names[0])
+                same = SameValue(name, image[name], move.localized.key_names[0])
                 update = Update(table=move.target, key=self._key(image), assign={}, remove=(name,), condition=same)
                 with _reported(primary):
                     self._stores[primary].write(update)
@@ -178,7 +197,7 @@ class Session:
     def _tombstone(self, place: str, image: Image) -> Version | None:
         if self._move.into_native:
             return None
-        return self._applier(place).ledger(self._move.localized, self._key(image)).tombstone
+        return Applier(self._places[place]).ledger(self._move.localized, self._key(image)).tombstone
 
     def _gone(self, region: str, segments: int, segment: int) -> Counts:
         """Count the copies whose items are gone from the source, and remove them if that is wanted."""
@@ -186,53 +205,29 @@ class Session:
         counts = Counts()
         for place, expression in copier.copies():
             if self._removes and not move.into_native:
-                self._remove_again(place, (segment, segments))
+                for entry in self._items(place, move.localized.ledger, Removals.unfinished, (segment, segments)):
+                    self._wait(len(self._places))
+                    self._removals.resume(entry)
             for image in self._items(place, move.target, expression, (segment, segments), only=self._head):
                 with _reported(region):
                     if self._stores[region].get(move.source, self._key(image)) is not None:
                         continue
                 counts[_group(copier, image), Outcome.GONE] += 1
                 if self._removes:
-                    with _reported(place):
-                        self._remove(place, image)
+                    self._remove(place, image)
         return counts
 
     def _remove(self, place: str, image: Image) -> None:
-        """Remove a copy: from a localized table everywhere, as the replication deletes, with a copy's version."""
         table, key = self._move.localized, self._key(image)
-        control = Control.of(image, table.control_attribute)
         if self._move.into_native:
-            same = SameControl(table.control_attribute, image[table.control_attribute], table.key_names[0])
-            self._stores[place].write(Delete(table=self._move.target, key=key, condition=same))
+            same = SameValue(table.control_attribute, image[table.control_attribute], table.key_names[0])
+            self._places[place].store.write(Delete(table=self._move.target, key=key, condition=same))
             return
+        with _reported(place):
+            control = Control.of(image, table.control_attribute)
+        self._wait(len(self._places))
         version = of_copy(_Place.now_ms(), control.version if control else None, place, self._counter())
-        # Its own place is buried first, which tells the next pass of a removal that was interrupted, and emptied last:
-        # while the copy is there, it is counted again.
-        self._applier(place).bury(table, key, version)
-        self._delete(key, version)
-
-    def _remove_again(self, place: str, part: tuple[int, int]) -> None:
-        """Delete everywhere what is buried here by a removal that may have been interrupted.
-
-        Its copy need not be here to be found: what a Region still has to apply can be a stub or the copy itself, and
-        the replication may have emptied this place by the tombstone.
-        """
-        table = self._move.localized
-        buried = Expression(
-            "#tombstone < :end", {"#tombstone": LEDGER_TOMBSTONE}, {":end": {"S": f"{COPIES_END_MS:015d}"}}
-        )
-        for entry in self._items(place, table.ledger, buried, part):
-            version = Version.parse(entry[LEDGER_TOMBSTONE]["S"])
-            if version.region == place:
-                self._delete(self._key(entry), version)
-
-    def _delete(self, key: Image, version: Version) -> None:
-        for region in sorted(self._stores, key=lambda region: region == version.region):
-            with _reported(region):
-                self._applier(region).delete(self._move.localized, key, version, version.region)
-
-    def _applier(self, region: str) -> Applier:
-        return Applier(_Place(region, self._stores[region]))
+        self._removals.remove(key, version)
 
     def _items(
         self,
@@ -264,14 +259,18 @@ class Session:
                 page = self._clients[region].scan(
                     TableName=table, ConsistentRead=True, Limit=_PAGE, **parameters, **start
                 )
-            with self._lock:
-                wait_s = max((self._pace.wait_s() for _ in range(page["ScannedCount"])), default=0.0)
-            if self._stop.wait(wait_s):
-                raise OperationError(f"{region}: {table}: stopped")
+            self._wait(page["ScannedCount"])
             yield page
             if "LastEvaluatedKey" not in page:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _wait(self, items: int) -> None:
+        """Wait until so many items may be read, or be deleted in one Region."""
+        with self._lock:
+            wait_s = max((self._pace.wait_s() for _ in range(items)), default=0.0)
+        if self._stop.wait(wait_s):
+            raise OperationError("stopped")
 
     @property
     def _head(self) -> tuple[str, ...]:

@@ -106,25 +106,25 @@ class Marked:
 
 
 @dataclass(frozen=True)
-class SameControl:
-    """The item is there and its whole control attribute is this one; ``value`` None: it has none."""
+class SameValue:
+    """The item is there and the whole value of an attribute is this one; ``value`` None: it has no such attribute."""
 
-    control: str
+    attribute: str
     value: Value | None
     key_name: str
 
     def holds(self, item: Image | None) -> bool:
         """Whether DynamoDB would admit the write onto ``item``."""
-        return item is not None and item.get(self.control) == self.value
+        return item is not None and item.get(self.attribute) == self.value
 
     def expression(self) -> Expression:
         """Return the condition as DynamoDB evaluates it."""
         if self.value is None:
             return Expression(
-                "attribute_exists(#key) AND attribute_not_exists(#control)",
-                {"#key": self.key_name, "#control": self.control},
+                "attribute_exists(#key) AND attribute_not_exists(#attribute)",
+                {"#key": self.key_name, "#attribute": self.attribute},
             )
-        return Expression("#control = :control", {"#control": self.control}, {":control": self.value})
+        return Expression("#attribute = :value", {"#attribute": self.attribute}, {":value": self.value})
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class AbsentOrLower:
         )
 
 
-Condition = NotAbove | AbsentOrBelow | Below | Marked | SameControl | AbsentOrLower
+Condition = NotAbove | AbsentOrBelow | Below | Marked | SameValue | AbsentOrLower
 
 
 @dataclass(frozen=True, kw_only=True)

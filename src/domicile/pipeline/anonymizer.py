@@ -10,7 +10,7 @@ from domicile.core.anonymize import anonymize, difference
 from domicile.core.control import Control
 from domicile.core.errors import PermanentError, TransientError
 from domicile.core.events import Operation, Receipt, unpack_receipts
-from domicile.core.writes import SameControl, Update
+from domicile.core.writes import SameValue, Update
 from domicile.pipeline.guard import guarded, quarantine
 from domicile.pipeline.inbox import Message, detail_of
 from domicile.pipeline.ports import World
@@ -67,7 +67,7 @@ class Anonymizer:
                 key=receipt.key,
                 assign={**assign, name: replace(control, home=receipt.home).to_value()},
                 remove=remove,
-                condition=SameControl(name, current[name], table.key_names[0]),
+                condition=SameValue(name, current[name], table.key_names[0]),
             )
             if self._world.store.write(update).applied:
                 report.counts[Count.ANONYMIZED] += 1

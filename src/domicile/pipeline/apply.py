@@ -20,6 +20,8 @@ from domicile.pipeline.ports import Place
 
 LEDGER_TOMBSTONE = "dom_tombstone"
 LEDGER_FORCED = "dom_forced"
+LEDGER_REMOVING = "dom_removing"
+"""The tombstone of a copy that other Regions may still have."""
 LEDGER_EXPIRES_AT = "dom_expires_at"
 LEDGER_SECONDS = 180 * 24 * 3600
 """Longer than streams, EventBridge's retries, queues, dead letters and quarantines, those of a bridge too, and one
@@ -68,9 +70,9 @@ class Applier:
         self._world.store.write(Delete(table=table.name, key=key, condition=still_marked))
         return Outcome.APPLIED if marked.applied else Outcome.DUPLICATE
 
-    def bury(self, table: TablePolicy, key: Image, version: Version) -> None:
-        """Keep the key's tombstone, by which nothing of a lower version comes back."""
-        self._remember(table, key, LEDGER_TOMBSTONE, version)
+    def bury(self, table: TablePolicy, key: Image, version: Version, beside: Image | None = None) -> None:
+        """Keep the key's tombstone, by which nothing of a lower version comes back, and ``beside`` it in one write."""
+        self._remember(table, key, LEDGER_TOMBSTONE, version, beside)
 
     def honour_tombstone(self, table: TablePolicy, key: Image, version: Version) -> None:
         """Delete what is there with a lower version than the key's tombstone, if that is above ``version``."""
@@ -109,13 +111,15 @@ class Applier:
             self.honour_tombstone(table, key, control.version)
         return outcome
 
-    def _remember(self, table: TablePolicy, key: Image, attribute: str, version: Version) -> None:
+    def _remember(
+        self, table: TablePolicy, key: Image, attribute: str, version: Version, beside: Image | None = None
+    ) -> None:
         expires_at_s = self._world.now_ms() // 1000 + LEDGER_SECONDS
         self._world.store.write(
             Update(
                 table=table.ledger,
                 key=key,
-                assign={attribute: {"S": str(version)}, LEDGER_EXPIRES_AT: {"N": str(expires_at_s)}},
+                assign={attribute: {"S": str(version)}, LEDGER_EXPIRES_AT: {"N": str(expires_at_s)}, **(beside or {})},
                 condition=AbsentOrLower(attribute, str(version)),
             )
         )

@@ -26,7 +26,7 @@ from domicile.core.routing import (
     route_write,
 )
 from domicile.core.version import Version, refuse_far_future
-from domicile.core.writes import SameControl, Update
+from domicile.core.writes import SameValue, Update
 from domicile.pipeline.apply import Applier
 from domicile.pipeline.guard import PATIENCE_MS, guarded, quarantine, retry
 from domicile.pipeline.ports import World
@@ -160,7 +160,7 @@ class Listener:
                 table=table.name,
                 key=change.key,
                 assign={name: Control(version=version, origin=region).to_value()},
-                condition=SameControl(name, image.get(name), table.key_names[0]),
+                condition=SameValue(name, image.get(name), table.key_names[0]),
             )
         )
         found = Control.of(stamped.before, name)
@@ -223,7 +223,7 @@ class Listener:
                 return
             # The new nonce tells this write's own record from an application's, which leaves the control attribute.
             repaired = replace(control, nonce=self._world.nonce()).to_value()
-            condition = SameControl(table.control_attribute, current[table.control_attribute], table.key_names[0])
+            condition = SameValue(table.control_attribute, current[table.control_attribute], table.key_names[0])
             update = Update(
                 table=table.name,
                 key=change.key,

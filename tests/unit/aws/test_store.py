@@ -16,7 +16,7 @@ from domicile.aws.store import DynamoDbPeers, DynamoDbStore
 from domicile.core.control import Control, Image
 from domicile.core.errors import ItemTooLargeError, TransientError
 from domicile.core.version import Version
-from domicile.core.writes import AbsentOrLower, Delete, Marked, NotAbove, Put, SameControl, Update, Write
+from domicile.core.writes import AbsentOrLower, Delete, Marked, NotAbove, Put, SameValue, Update, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,14 +69,14 @@ def test_an_update_is_one_conditional_request(client: DynamoDBClient, stubber: S
         "TableName": "t",
         "Key": KEY,
         "UpdateExpression": "SET #a0 = :a0, #a1 = :a1 REMOVE #r0, #r1",
-        "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#control)",
+        "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#attribute)",
         "ExpressionAttributeNames": {
             "#a0": "size",
             "#a1": "photo",
             "#r0": "name",
             "#r1": "email",
             "#key": "pk",
-            "#control": "_dom",
+            "#attribute": "_dom",
         },
         "ExpressionAttributeValues": {":a0": {"N": "1"}, ":a1": {"B": b"\x00\xff"}},
         **ALL_OLD,
@@ -87,7 +87,7 @@ def test_an_update_is_one_conditional_request(client: DynamoDBClient, stubber: S
         key=KEY,
         assign={"size": {"N": "1"}, "photo": {"B": "AP8="}},
         remove=("name", "email"),
-        condition=SameControl("_dom", None, "pk"),
+        condition=SameValue("_dom", None, "pk"),
     )
     written = DynamoDbStore(client).write(write)
     assert (written.applied, written.before) == (True, None)

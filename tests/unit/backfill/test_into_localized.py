@@ -223,6 +223,16 @@ def test_a_removal_that_was_cut_short_is_ended_where_the_copy_is_in_other_region
     assert keys("people") == {PRIMARY: set(), EUROPE: set(), INDIA: {"own"}}
 
 
+def test_a_removal_that_was_ended_is_not_made_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(item("a"), item("b", "EU"))
+    run(*FORTH, "--yes")
+    drop("a")
+    drop("b")
+    assert run(*FORTH, "--yes", "--remove")[0] == 0
+    monkeypatch.setattr(DynamoDbStore, "write", lambda *_: pytest.fail("a write"))
+    assert counted(run, *FORTH, "--yes", "--remove") == {}
+
+
 def _version(region: str, key: str) -> Version:
     control = Control.of(held("people", region)[key], "_dom")
     assert control is not None

@@ -9,7 +9,7 @@ import pytest
 
 from domicile.core.control import Control, Image
 from domicile.core.version import Version
-from domicile.core.writes import AbsentOrBelow, AbsentOrLower, Below, Condition, Marked, NotAbove, SameControl
+from domicile.core.writes import AbsentOrBelow, AbsentOrLower, Below, Condition, Marked, NotAbove, SameValue
 
 LOW, MID, HIGH = (Version(ms, plain=False, tie=0, region="us-east-1") for ms in (1, 2, 3))
 
@@ -36,8 +36,8 @@ ITEMS: dict[str, Image | None] = {
         (AbsentOrBelow("_dom", MID, "pk"), {"absent", "low"}),
         (Below("_dom", MID), {"low"}),
         (Marked("_dom", MID), {"marked"}),
-        (SameControl("_dom", None, "pk"), {"uncontrolled"}),
-        (SameControl("_dom", item(MID)["_dom"], "pk"), {"mid"}),
+        (SameValue("_dom", None, "pk"), {"uncontrolled"}),
+        (SameValue("_dom", item(MID)["_dom"], "pk"), {"mid"}),
     ],
     ids=["not above", "absent or below", "below", "marked", "no control", "same control"],
 )
@@ -60,8 +60,8 @@ def test_a_ledger_entry_only_rises(entry: Image | None, holds: bool) -> None:
         AbsentOrBelow("_dom", MID, "pk"),
         Below("_dom", MID),
         Marked("_dom", MID),
-        SameControl("_dom", None, "pk"),
-        SameControl("_dom", item(MID)["_dom"], "pk"),
+        SameValue("_dom", None, "pk"),
+        SameValue("_dom", item(MID)["_dom"], "pk"),
         AbsentOrLower("t", "2"),
     ],
     ids=lambda condition: type(condition).__name__,
