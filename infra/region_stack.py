@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from cdktf import Aspects, TerraformOutput, TerraformStack
@@ -41,7 +41,7 @@ from modules.native_table.strong import StrongTable
 from modules.queue import RECEIVES_MAX, Queue
 from modules.replicated_table import ReplicatedTable
 
-_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 300, "gateway": 120}
+_TIMEOUT_S = {"listener": 120, "replicator": 60, "anonymizer": 60, "courier": 300, "gateway": 300}
 _CONCURRENCY_MAX = 10
 # SQS must not hand a message out again while its function may still be at it: AWS asks for six times the timeout.
 _VISIBILITY_FACTOR = 6
@@ -211,12 +211,11 @@ class RegionStack(TerraformStack):
             recovery_window_in_days=_SECRET_RECOVERY_DAYS,
         )
         courier_settings = CourierSettings(
-            **asdict(settings),
+            **asdict(replace(settings, proxy=link.proxy or "")),
             receiver=receiver,
             stream=names.bridge_stream(here),
             secret=names.courier_secret,
             endpoint=link.endpoint or "",
-            proxy=link.proxy or "",
         )
         courier = self._function("courier", permissions.courier(), courier_settings, network.vpc_config)
         courier.consume(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from domicile.aws.link import SEND_S_MAX
 from domicile.aws.settings import CourierSettings, GatewaySettings
+from domicile.aws.world import CONFIG, DOORSTEP_CONFIG, LINK_CONFIG
 from domicile.core.events import CHANGES, FINISHED, SOURCE
 from tests.infra.matching import matches
 from tests.infra.synthesized import Stack
@@ -102,6 +104,22 @@ def test_the_courier_empties_the_outbox_in_large_batches(beijing: Stack) -> None
     assert (settings.endpoint, settings.proxy) == ("", "")
     assert beijing.named("aws_secretsmanager_secret", settings.secret)["recovery_window_in_days"] == 0
     assert "aws_secretsmanager_secret_version" not in beijing.configuration["resource"]
+
+
+def test_a_function_of_the_bridge_answers_before_its_timeout(beijing: Stack) -> None:
+    """What it does not answer for is delivered again, all of it, and much later."""
+    courier, gateway, replicator = (
+        _function(beijing, role)["timeout"] for role in ("courier", "gateway", "replicator")
+    )
+    own, link, doorstep = (cast("Any", config) for config in (CONFIG, LINK_CONFIG, DOORSTEP_CONFIG))
+    call_s = own.retries["total_max_attempts"] * (own.connect_timeout + own.read_timeout)
+    # The way to a proxy, its answer, TLS and the request's body each may take the connect timeout.
+    request_s = 4 * link.connect_timeout + link.read_timeout
+    postponing_s = call_s  # which ends with the first call that fails
+    assert SEND_S_MAX + request_s + postponing_s <= 2 / 3 * courier  # the rest is for claim checks
+    assert doorstep.read_timeout > replicator
+    # A large item goes to one Region of this side after the other.
+    assert 2 * (doorstep.connect_timeout + doorstep.read_timeout) <= gateway / 2
 
 
 def test_the_gateway_function_follows_its_stream_until_records_are_done_or_gone(beijing: Stack) -> None:

@@ -109,6 +109,10 @@ def test_then_the_services_that_the_courier_calls_have_endpoints_inside(closed: 
 
 def test_the_courier_may_call_the_ports_that_its_settings_name(closed: Stack, egress: str) -> None:
     assert _allowed_out(closed) == [("tcp", 443), ("tcp", {"private": 8443, "proxy": 3128}[egress])]
+    courier = closed.named("aws_lambda_function", "harbour-courier", key="function_name")
+    environment = courier["environment"]["variables"].items()
+    ways = {name.removeprefix("DOMICILE_").lower(): url for name, url in environment}
+    assert _SETTINGS[egress].items() <= ways.items()
 
 
 def test_nothing_may_use_the_default_security_group(beijing: Stack) -> None:

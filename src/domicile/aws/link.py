@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX = 4
 BACKOFF_S = 0.2
 SEND_S_MAX = 45
-"""After so long no request is begun. One may take 25 seconds, and the courier, whose timeout is 120, must still answer
-for what was taken: what it does not answer for is sent again, all of it, and a slow link would never get ahead."""
+"""After so long no request is begun. The last one takes as long as its client's timeouts let it, and the courier must
+still answer for what was taken: what it does not answer for is sent again, all of it, and a slow link would never get
+ahead."""
 KEY_AGE_S_MAX = 300
 """How long a key is used before the secret is looked at again: a rotation reaches a courier without a refusal."""
 _LATE = "OutOfTime"

@@ -23,7 +23,8 @@ class Settings:
 
     ``name`` is the deployment's name, ``policy`` the AppConfig path ``application/environment/profile``, ``bus`` the
     name of this Region's event bus, ``quarantine_url`` the URL of its quarantine queue, and ``hash_secret`` the name
-    of the Secrets Manager secret with the key of the ``hash`` strategy.
+    of the Secrets Manager secret with the key of the ``hash`` strategy. ``proxy`` is the URL of a proxy on the way out
+    of the Region, none if it is empty.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Settings:
     bus: str
     quarantine_url: str
     hash_secret: str
+    proxy: str = ""
 
     def to_env(self) -> dict[str, str]:
         """Return the environment variables that carry these settings; Lambda itself sets ``AWS_REGION``."""
@@ -61,11 +63,10 @@ class CourierSettings(Settings):
     """What the courier must know besides: ``receiver`` is the gateway Region beyond, ``stream`` its staging stream.
 
     ``secret`` is this Region's secret with the access key. ``endpoint`` is the URL of the stream's Kinesis, AWS's own
-    if it is empty, and ``proxy`` that of a proxy on the way, none if it is empty.
+    if it is empty.
     """
 
     receiver: str
     stream: str
     secret: str
     endpoint: str = ""
-    proxy: str = ""

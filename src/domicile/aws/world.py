@@ -21,6 +21,7 @@ from domicile.aws.store import DynamoDbPeers, DynamoDbStore
 from domicile.pipeline.ports import World
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
 THREADS = 16
@@ -31,19 +32,25 @@ CONFIG = Config(
     max_pool_connections=THREADS,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-# The link has its own retries. A request is a large one, on a way that may be slow and long.
-_LINK_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+# The link has its own retries. Its requests are large, on a way that may be slow and long, and urllib3 sends the body
+# under the connect timeout.
+LINK_CONFIG = Config(connect_timeout=20, read_timeout=20, retries={"total_max_attempts": 1})
 # Longer than the replicator may take.
-_DOORSTEP_CONFIG = Config(connect_timeout=2, read_timeout=65, retries={"total_max_attempts": 1})
+DOORSTEP_CONFIG = Config(connect_timeout=2, read_timeout=65, retries={"total_max_attempts": 1})
 
 
 def make_world(settings: Settings) -> World:
     """Return the world of one Lambda execution environment; clients are made once and shared by its threads."""
     session = boto3.Session(region_name=settings.region)
+
+    def peer(region: str) -> DynamoDBClient:
+        proxy = "" if region == settings.region else settings.proxy
+        return session.client("dynamodb", region_name=region, config=_through(proxy, CONFIG))
+
     return World(
         region=settings.region,
         store=DynamoDbStore(session.client("dynamodb", config=CONFIG)),
-        peers=DynamoDbPeers(lambda region: session.client("dynamodb", region_name=region, config=CONFIG)),
+        peers=DynamoDbPeers(peer),
         publisher=EventBridgePublisher(session.client("events", config=CONFIG), settings.bus),
         quarantine=SqsQuarantine(session.client("sqs", config=CONFIG), settings.quarantine_url),
         policy=AppConfigPolicySource(session.client("appconfigdata", config=CONFIG), settings.policy),
@@ -58,7 +65,6 @@ def make_link(settings: CourierSettings) -> KinesisLink:
     """Return the courier's way to the stream beyond."""
     session = boto3.Session(region_name=settings.region)
     secret = CourierSecret(session.client("secretsmanager", config=CONFIG), settings.secret)
-    proxies = dict.fromkeys(("http", "https"), settings.proxy) if settings.proxy else {}
 
     def client_of(key: AccessKey) -> KinesisClient:
         return session.client(
@@ -67,7 +73,7 @@ def make_link(settings: CourierSettings) -> KinesisLink:
             endpoint_url=settings.endpoint or None,
             aws_access_key_id=key.id,
             aws_secret_access_key=key.secret,
-            config=_LINK_CONFIG.merge(Config(proxies=proxies)),
+            config=_through(settings.proxy, LINK_CONFIG),
         )
 
     return KinesisLink(secret.read, client_of, settings.stream)
@@ -77,5 +83,9 @@ def make_doorstep(settings: GatewaySettings) -> LambdaDoorstep:
     """Return the gateway's way to the replicators of its partition."""
     session = boto3.Session(region_name=settings.region)
     return LambdaDoorstep(
-        lambda region: session.client("lambda", region_name=region, config=_DOORSTEP_CONFIG), settings.replicator
+        lambda region: session.client("lambda", region_name=region, config=DOORSTEP_CONFIG), settings.replicator
     )
+
+
+def _through(proxy: str, config: Config) -> Config:
+    return config.merge(Config(proxies=dict.fromkeys(("http", "https"), proxy))) if proxy else config

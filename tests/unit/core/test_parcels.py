@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from domicile.core.control import Image
 from domicile.core.errors import RecordInvalidError, UnknownAuthorityError
 from domicile.core.events import Addressed, Mutation, Operation, Receipt, pack_mutations, pack_receipts
-from domicile.core.parcels import (
-    REQUEST_BYTES_MAX,
-    REQUEST_RECORDS_MAX,
-    Parcel,
-    Record,
-    may_cross,
-    parcels_of,
-    requests,
-)
+from domicile.core.parcels import Parcel, Record, may_cross, parcels_of, requests
 from domicile.core.version import Version
 from tests.policies import BEIJING, IRELAND, NINGXIA, SINGAPORE, TABLE, bridged
 
@@ -159,14 +151,25 @@ def test_an_unknown_authority_never_leaves() -> None:
         may_cross(change(Operation.PUT, "XX"), (BEIJING,), bridged(), SINGAPORE)
 
 
-@given(st.lists(st.integers(0, 1 << 20), max_size=30))
-def test_requests_keep_within_the_limits_and_in_order(sizes: list[int]) -> None:
+PUT_RECORDS_MAX, PUT_BYTES_MAX = 500, 5 * 1024 * 1024
+"""What Kinesis takes in one request, keys included."""
+RECORD_BYTES_MAX = 1024 * 1024
+"""What Kinesis takes as one record's data, by default."""
+
+
+@given(st.lists(st.integers(0, RECORD_BYTES_MAX), max_size=30))
+def test_requests_keep_within_what_kinesis_takes_and_in_order(sizes: list[int]) -> None:
     records = [(position, Record("k" * 64, bytes(size))) for position, size in enumerate(sizes)]
     batches = list(requests(records))
     assert [member for batch in batches for member in batch] == records
-    assert all(sum(record.bytes for _, record in batch) <= REQUEST_BYTES_MAX for batch in batches)
+    assert all(sum(record.bytes for _, record in batch) <= PUT_BYTES_MAX for batch in batches)
 
 
-def test_a_request_has_at_most_so_many_records() -> None:
-    records = [(position, Record("k", b"")) for position in range(REQUEST_RECORDS_MAX + 1)]
-    assert [len(batch) for batch in requests(records)] == [REQUEST_RECORDS_MAX, 1]
+def test_a_request_has_at_most_so_many_records_as_kinesis_takes() -> None:
+    records = [(position, Record("k", b"")) for position in range(PUT_RECORDS_MAX + 1)]
+    assert [len(batch) for batch in requests(records)] == [PUT_RECORDS_MAX, 1]
+
+
+def test_a_slow_link_gets_large_items_in_requests_of_about_a_megabyte() -> None:
+    records = [(position, Record("k" * 64, bytes(160_000))) for position in range(30)]
+    assert [len(batch) for batch in requests(records)] == [6] * 5
