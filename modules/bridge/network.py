@@ -33,12 +33,14 @@ _HTTPS = 443
 _ZONES = 2
 # The AWS APIs of its own Region that the function calls, besides DynamoDB's.
 _SERVICES = ("sqs", "events", "appconfigdata", "secretsmanager")
+# SQS has to be told when messages come back, while the NAT gateway is what has failed too.
+_SERVICES_WITH_NAT = ("sqs",)
 
 
 class Network(Construct):
     """A VPC with a private subnet in each of two zones, and the way out that ``egress`` says.
 
-    With ``nat`` a NAT gateway: ``address`` is its Elastic IP. Otherwise no way out but the interface endpoints of the
+    With ``nat`` a NAT gateway: ``address`` is its Elastic IP. Otherwise no way out, and interface endpoints of all the
     services that the function calls; whoever runs the proxy or the line adds a route to ``route_table_id``.
     """
 
@@ -65,21 +67,18 @@ class Network(Construct):
         private = [self._subnet("private", zone) for zone in range(_ZONES)]
         self.route_table_id = self._route_table("private", private)
         self._endpoint("dynamodb", route_table_ids=[self.route_table_id])
-        self.address: str | None = None
-        if egress == "nat":
-            self.address = self._nat()
-        else:
-            group = SecurityGroup(
-                self,
-                "endpoints-group",
-                name="endpoints",
-                description="Interface endpoints of the courier",
-                vpc_id=self.vpc_id,
-                ingress=[_ingress(self._cidr)],
-            )
-            subnet_ids = [subnet.id for subnet in private]
-            for service in _SERVICES:
-                self._endpoint(service, subnet_ids=subnet_ids, security_group_ids=[group.id])
+        self.address = self._nat() if egress == "nat" else None
+        endpoints = SecurityGroup(
+            self,
+            "endpoints-group",
+            name="endpoints",
+            description="Interface endpoints of the courier",
+            vpc_id=self.vpc_id,
+            ingress=[_ingress(self._cidr)],
+        )
+        subnet_ids = [subnet.id for subnet in private]
+        for service in _SERVICES_WITH_NAT if egress == "nat" else _SERVICES:
+            self._endpoint(service, subnet_ids=subnet_ids, security_group_ids=[endpoints.id])
         group = SecurityGroup(
             self,
             "courier-group",
@@ -88,9 +87,7 @@ class Network(Construct):
             vpc_id=self.vpc_id,
             egress=[_egress(port) for port in _ports(settings)],
         )
-        self.vpc_config = LambdaFunctionVpcConfig(
-            subnet_ids=[subnet.id for subnet in private], security_group_ids=[group.id]
-        )
+        self.vpc_config = LambdaFunctionVpcConfig(subnet_ids=subnet_ids, security_group_ids=[group.id])
 
     def _nat(self) -> str:
         """Add the way to the internet, and return its address.

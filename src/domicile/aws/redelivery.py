@@ -29,17 +29,22 @@ class SqsRedelivery:
         self._url_of = cache(lambda name: client.get_queue_url(QueueName=name)["QueueUrl"])
 
     def postpone(self, records: Sequence[Mapping[str, Any]], failed: Collection[str]) -> None:
-        """Postpone the failed ones of a batch; where that fails they simply come back with the queue's timeout."""
-        for record in records:
-            if record["messageId"] not in failed or "receiptHandle" not in record:
-                continue  # handled, or brought by a caller who tries again by itself
-            received = int(record["attributes"]["ApproximateReceiveCount"])
-            try:
-                with translated("ChangeMessageVisibility"):
-                    self._client.change_message_visibility(
-                        QueueUrl=self._url_of(record["eventSourceARN"].rsplit(":", 1)[1]),
-                        ReceiptHandle=record["receiptHandle"],
-                        VisibilityTimeout=delay_s(received),
-                    )
-            except DomicileError as error:
-                logger.warning("not_postponed", reason=str(error))
+        """Postpone the failed ones of a batch, until one can't be: the rest comes back with the queue's timeout.
+
+        Where SQS can't be reached each call waits out its own timeouts, and the function would be stopped before it has
+        answered for the batch.
+        """
+        try:
+            with translated("ChangeMessageVisibility"):
+                for record in records:
+                    if record["messageId"] in failed and "receiptHandle" in record:  # else a caller tries again itself
+                        self._postpone(record)
+        except DomicileError as error:
+            logger.warning("not_postponed", reason=str(error))
+
+    def _postpone(self, record: Mapping[str, Any]) -> None:
+        self._client.change_message_visibility(
+            QueueUrl=self._url_of(record["eventSourceARN"].rsplit(":", 1)[1]),
+            ReceiptHandle=record["receiptHandle"],
+            VisibilityTimeout=delay_s(int(record["attributes"]["ApproximateReceiveCount"])),
+        )

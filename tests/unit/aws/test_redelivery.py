@@ -59,12 +59,13 @@ def test_the_queue_is_looked_up_once() -> None:
     assert client.urls == ["shop-inbox"]
 
 
-def test_one_that_cannot_be_postponed_comes_back_with_the_queue_s_own_timeout(
+def test_where_one_cannot_be_postponed_the_rest_is_left_to_the_queue_s_own_timeout(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    client = Sqs({"receipt-a"})
-    postpone(client, "a", "b")
-    assert [receipt for _, receipt, _ in client.changed] == ["receipt-b"]
+    """Each would wait for SQS on its own, for longer in all than the function may take."""
+    client = Sqs({"receipt-b"})
+    postpone(client, "a", "b", "c")
+    assert [receipt for _, receipt, _ in client.changed] == ["receipt-a"]
     assert [log.message for log in caplog.records] == ["not_postponed"]
 
 
