@@ -28,6 +28,8 @@ from tests.plane import HERE, THERE, Plane
         ({"service": "sqs", "status": 99, "times": 0}, "status: .*; times: "),
         ({"service": "sqs", "operation": "SendMessageBatch", "code": "X", "partial": True}, "partial: "),
         ({"service": "events", "operation": "PutEvents", "latency_ms": 5, "partial": True}, "partial: "),
+        ({"service": "sqs", "code": "X", "answer_lost": True}, "answer_lost: .* other than events, lambda, sqs"),
+        ({"service": "kinesis", "latency_ms": 5, "answer_lost": True}, "answer_lost: needs a code"),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_refused_with_each_reason(rule: dict[str, Any], problem: str) -> None:
@@ -85,6 +87,17 @@ def test_an_api_call_fails_where_the_rule_says_and_nowhere_else(faults: Plane) -
     faults.put(table, "a")
     assert faults.own("GET", "/_domicile/faults")[1]["rules"] == [{**added, "hits": 1}]
     assert faults.own("DELETE", "/_domicile/faults") == (200, {"cleared": 1})
+
+
+def test_a_call_whose_answer_is_lost_is_done(faults: Plane) -> None:
+    table, _ = faults.table()
+    rule = {"service": "dynamodb", "operation": "PutItem", "status": 503, "answer_lost": True, "times": 1}
+    faults.own("POST", "/_domicile/faults", rule)
+    dynamodb = faults.client("dynamodb")
+    with pytest.raises(dynamodb.exceptions.ClientError) as failed:
+        faults.put(table, "a")
+    assert failed.value.response["Error"]["Code"] == "ServiceUnavailable"
+    assert dynamodb.get_item(TableName=table, Key={"pk": {"S": "a"}})["Item"]["pk"] == {"S": "a"}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,9 @@ def faults_add(
     partial: Annotated[
         bool | None, typer.Option("--partial", help="Refuse single entries of PutEvents or PutRecords.")
     ] = None,
+    answer_lost: Annotated[
+        bool | None, typer.Option("--answer-lost", help="Do the call, and answer with the error all the same.")
+    ] = None,
 ) -> None:
     """Add a rule, for API calls and for deliveries inside the local AWS, and print it for each partition."""
     from domicile.local import api
@@ -91,6 +94,7 @@ def faults_add(
         "probability": probability,
         "times": times,
         "partial": partial,
+        "answer_lost": answer_lost,
     }
     for added in api.faults_add({field: value for field, value in rule.items() if value is not None}):
         _print(added)

@@ -28,6 +28,8 @@ REST_OPERATIONS = {
 }
 # The operations whose entries can be refused one by one.
 _BATCHES = ("PutEvents", "PutRecords")
+# The services whose calls may also be deliveries inside the local AWS, which have no caller that waits for an answer.
+_DELIVERING = ("events", "lambda", "sqs")
 # Set while an API call is served: the gateway has asked for it, and what the call does at once is part of it.
 asked_at_the_door: contextvars.ContextVar[bool] = contextvars.ContextVar("asked_at_the_door", default=False)
 
@@ -43,7 +45,7 @@ class FaultRule(BaseModel, extra="forbid"):
 
     ``code`` and ``status`` follow from each other where one is not given. ``times`` is how many calls the rule takes
     (None: no end). ``partial``: PutEvents or PutRecords succeeds, and each of its entries is a call of its own that can
-    be refused.
+    be refused. ``answer_lost``: the call is done, and its caller gets the error in place of the answer.
     """
 
     service: Literal["appconfigdata", "dynamodb", "events", "kinesis", "kms", "lambda", "secretsmanager", "sqs"]
@@ -55,6 +57,7 @@ class FaultRule(BaseModel, extra="forbid"):
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     times: Annotated[int, Field(ge=1)] | None = None
     partial: bool = False
+    answer_lost: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -65,6 +68,9 @@ class FaultRule(BaseModel, extra="forbid"):
         if self.partial and (self.operation not in _BATCHES or self.code is None or self.latency_ms):
             batches = " and ".join(_BATCHES)
             raise ValueError(f"partial: only the entries of {batches} are answered one by one, with a code and no wait")
+        if self.answer_lost and (self.service in _DELIVERING or self.partial or not (self.code or self.status)):
+            others = ", ".join(_DELIVERING)
+            raise ValueError(f"answer_lost: needs a code or a status, a service other than {others}, and no partial")
         if self.status is None and self.code is not None:
             self.status = _STATUS_BY_CODE.get(self.code, 400)
         elif self.code is None and self.status is not None:
@@ -81,11 +87,15 @@ def _operations(service: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call: a wait of ``latency_s``, and then an error unless ``code`` is None."""
+    """What happens to one call: a wait of ``latency_s``, and then an error unless ``code`` is None.
+
+    With ``answer_lost`` the call is done before the error is answered.
+    """
 
     code: str | None
     status: int | None
     latency_s: float
+    answer_lost: bool
 
 
 class Faults:
@@ -146,7 +156,7 @@ class Faults:
                     and random.random() < rule.probability  # noqa: S311 - chance, not a secret
                 ):
                     self._hits[rule_id] += 1
-                    return Fault(rule.code, rule.status, rule.latency_ms / 1000)
+                    return Fault(rule.code, rule.status, rule.latency_ms / 1000, rule.answer_lost)
         return None
 
     def _listed(self, rule_id: int) -> dict[str, object]:

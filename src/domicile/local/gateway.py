@@ -65,7 +65,7 @@ def gateway(inner: App, faults: Faults, expire: Callable[[], int], asked: Callab
         if fault is not None:
             await asyncio.sleep(fault.latency_s)
             if fault.code is not None and fault.status is not None:
-                await _body(receive)
+                await (inner(scope, receive, _lose) if fault.answer_lost else _body(receive))
                 headers = [(b"x-amzn-errortype", fault.code.encode())]
                 answer = {"__type": fault.code, "message": f"Injected fault: {fault.code}"}
                 await _reply(send, fault.status, answer, headers)
@@ -99,6 +99,10 @@ async def _body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
+
+
+async def _lose(_: Message) -> None:
+    """Take a part of an answer that nobody gets."""
 
 
 async def _reply(send: Send, status: int, answer: object, headers: list[tuple[bytes, bytes]] | None = None) -> None:
