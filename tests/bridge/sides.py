@@ -16,6 +16,7 @@ import botocore.session
 
 from domicile.accounts import parse_profiles
 from domicile.core.control import Control, Image, without
+from domicile.core.events import Operation
 from domicile.core.parcels import Parcel
 from domicile.core.partitions import partition_of
 from domicile.local import api
@@ -133,6 +134,32 @@ def _kind(image: Image | None, control: Control | None) -> str:
 def contents(images: dict[str, Image]) -> list[Image]:
     """Return images without their control attributes."""
     return [without(image, CONTROL) for image in images.values()]
+
+
+def assert_may_cross(parcel: Parcel) -> None:
+    """Hold a record of a staging stream to what the deployment's bridge lets cross, whoever wrote what it is about."""
+    if parcel.operation is not None:
+        assert set(parcel.fields) == {"table", "key", "version", "home", "outcome"}
+        return
+    mutation = parcel.mutation
+    image = mutation.image or {}
+    authority = image.get("localization_authority", {}).get("S")
+    if mutation.operation is Operation.PUT:
+        assert authority is None
+    elif mutation.operation is Operation.STUB:
+        assert authority == "EU"
+        assert_redacted(image)
+    elif mutation.operation is Operation.MOVE:
+        assert {"CN": BEIJING, "EU": IRELAND, "SG": SINGAPORE}[authority or ""] == mutation.home
+        assert parcel.destination == (mutation.home,)
+    else:
+        assert mutation.image is None
+
+
+def assert_redacted(image: Image) -> None:
+    """Hold a stub of a customer to what the deployment file says of each sensitive attribute."""
+    assert (image["name"], "phone" in image) == ({"S": "[redacted]"}, False)
+    assert image["email"]["S"].startswith("***@")
 
 
 @contextmanager
