@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tests.bridge.sides import (
     link_fault,
 )
 from tests.local.failures import Load, await_everywhere, await_hits, crash_functions, fresh, soon_redelivered
-from tests.local.regions import eventually
+from tests.local.regions import eventually, text
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +35,7 @@ def test_a_link_that_is_cut_under_load_catches_up(sides: Sides) -> None:
     load = Load(sides, fresh("cut"), pause_s=0.05)
     with load.running(), cut(BEIJING):
         eventually(lambda: sides.backlog(SINGAPORE), lambda n: n > 5, "a backlog")
-        status = json.loads(sides.operate("status", "--json"))
-        (direction,) = [found for found in status["bridges"] if found["receiver"] == BEIJING]
+        (direction,) = [found for found in directions(sides) if found["receiver"] == BEIJING]
         assert direction["outbox"]["waiting"] + direction["outbox"]["in_flight"] > 0
         # The other direction, and both sides by themselves, go on.
         other: Image = {"sku": {"S": fresh("meanwhile")}}
@@ -43,6 +43,20 @@ def test_a_link_that_is_cut_under_load_catches_up(sides: Sides) -> None:
         await_images(sides, "inventory", other, dict.fromkeys(sides.all, "full"))
     load.await_convergence()
     assert sides.dead_letters() == {}
+    said = ("sent", "sent_bytes", "received", "received_bytes", "lag", "last_crossing")
+    found = eventually(
+        lambda: directions(sides), lambda found: all(one[name] for one in found for name in said), "what crossed"
+    )
+    assert {one["receiver"] for one in found} == set(GATEWAYS)
+    for one in found:
+        assert 0 < one["lag"]["p50_ms"] <= one["lag"]["p99_ms"] <= one["lag"]["max_ms"] < 600_000
+        assert datetime.now(UTC) - datetime.fromisoformat(one["last_crossing"]) < timedelta(minutes=10)
+
+
+def directions(sides: Sides) -> list[dict[str, Any]]:
+    """Return what ``status`` says of each direction of the bridge."""
+    found: list[dict[str, Any]] = json.loads(sides.operate("status", "--json"))["bridges"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -59,6 +73,19 @@ def test_a_stream_that_does_not_take_everything_gets_it_again(sides: Sides, rule
     with load.running(), link_fault(BEIJING, **rule), link_fault(SINGAPORE, **rule):
         await_hits(10)
     load.await_convergence()
+
+
+def test_records_whose_answer_was_lost_cross_again_and_change_nothing(sides: Sides) -> None:
+    run = fresh("answer-lost")
+    load = Load(sides, run, pause_s=0.1)
+    lossy = {"status": 503, "answer_lost": True, "probability": 0.5}
+    with load.running(), link_fault(BEIJING, **lossy), link_fault(SINGAPORE, **lossy):
+        await_hits(6)
+    load.await_convergence()
+    for receiver in GATEWAYS:
+        crossed = [text([one.fields, one.destination]) for one in sides.crossed(receiver)]
+        of_run = [one for one in crossed if run in one]
+        assert len(of_run) > len(set(of_run)), "something crossed twice"
 
 
 def test_functions_that_die_at_work_lose_nothing_and_apply_nothing_twice(sides: Sides) -> None:
