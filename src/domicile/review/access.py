@@ -129,7 +129,7 @@ def _granted(
             yield Severity.VIOLATION, f"{grant.resource} is not a place of the deployment alone"
         if function and away and not (step == "gateway" and grant.action.startswith("lambda:")):
             yield Severity.VIOLATION, f"the function may write in {away}"
-    elif function and not grant.does(HARMLESS):
+    elif (function or covered) and not grant.does(HARMLESS):
         yield Severity.UNKNOWN, f"not judged, on {grant.resource}"
 
 
@@ -141,7 +141,7 @@ def _unattached(deployment: Deployment, policy: Resource) -> Iterator[Finding]:
         short(place)
         for statement in document or ()
         for grant in grants(statement)
-        if grant.does(READS) or grant.does(WRITES)
+        if grant.does(READS | WRITES) or not grant.does(HARMLESS)
         for place in deployment.covered(grant)
     }
     if places:

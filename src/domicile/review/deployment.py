@@ -117,6 +117,7 @@ class Deployment:
                 (document,) = _documents(stack)
                 yield Finding(document.label, "the Regions' policy documents differ")
         for stack in self.stacks:
+            yield from stack.findings
             for address in stack.unclear:
                 text = "what it makes is known in a plan alone"
                 yield Finding(f"{address} ({stack.site.region})", text, Severity.UNKNOWN)
@@ -126,11 +127,6 @@ class Deployment:
                 yield Finding(
                     document.label, f"names the table {name}, which the stack does not have", Severity.UNKNOWN
                 )
-        for table in self.of_kind(TABLE):
-            regions = sorted(str(replica.get("region_name")) for replica in table.blocks("replica"))
-            if regions and table.text("name") not in self.protocol(table.site.region).policy.tables:
-                text = f"a Global Table outside the protocol: every item in it is whole in {', '.join(regions)} too"
-                yield Finding(table.label, text, Severity.RELIED)
         for _, carrier, text in self._attached():
             if statements(text) is None:
                 yield Finding(carrier.label, "what it allows is not known", Severity.UNKNOWN)

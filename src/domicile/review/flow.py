@@ -75,14 +75,6 @@ class Flow:
         """The authorities of which something goes where it must not; None for global items."""
         return frozenset(content.authority for contents in self._wrong.values() for content in contents)
 
-    def holds_full(self, place: str) -> bool:
-        """Whether a full image of a localized item comes to a place."""
-        return any(
-            held == place and content.kind is Kind.FULL and content.authority is not None
-            for held, cargo in self._reached
-            for content in [_content(cargo)]
-        )
-
     def _arrive(self, place: str, cargo: Cargo) -> None:
         if (place, cargo) not in self._reached:
             self._reached.add((place, cargo))

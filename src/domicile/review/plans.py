@@ -17,7 +17,8 @@ from domicile.core.partitions import partition_of
 from domicile.errors import UserError
 from domicile.review import synthesized
 from domicile.review.arns import Site, attribute_of
-from domicile.review.stacks import SAME_ACCOUNT, UNKNOWN, Resource, Stack, is_unknown, read_json
+from domicile.review.findings import Finding
+from domicile.review.stacks import SAME_ACCOUNT, UNKNOWN, Resource, Stack, is_unknown, provider_findings, read_json
 
 _DOCUMENTS = {
     *("policy", "inline_policy", "assume_role_policy", "event_pattern", "filter_policy", "access_policy"),
@@ -40,7 +41,8 @@ def read(file: Path, texts: Mapping[str, Path]) -> Stack:
     reader = _Reader(file, plan, _account(plan))
     site = reader.site("aws")
     text = synthesized.read(texts[site.region], site.account) if site.region in texts else None
-    return Stack(file=file, site=site, resources=list(reader.resources(text)))
+    findings = list(reader.provider_findings(site))
+    return Stack(file=file, site=site, resources=list(reader.resources(text)), findings=findings)
 
 
 def _account(plan: Mapping[str, Any]) -> str:
@@ -87,6 +89,11 @@ class _Reader:
                         arguments[name] = same.arguments.get(name, arguments[name])
             site = self.site(configured.get("provider_config_key", "aws"), arguments.get("region"))
             yield Resource(resource["type"], address, site, arguments, references)
+
+    def provider_findings(self, site: Site) -> Iterator[Finding]:
+        """Yield what is to be said of the providers of the stack and its modules."""
+        for key, provider in self.plan["configuration"].get("provider_config", {}).items():
+            yield from provider_findings(key, provider.get("expressions", {}), site)
 
     def site(self, key: str, region: Any = None) -> Site:
         """Return where a provider works, or a resource that names its own Region."""

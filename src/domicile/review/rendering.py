@@ -54,7 +54,6 @@ def as_json(review: Review) -> str:
         "findings": [
             {"severity": one.severity.value, "resource": one.resource, "text": one.text} for one in review.findings
         ],
-        "not_judged": review.not_judged,
     }
     return json.dumps(fields, indent=2, ensure_ascii=False)
 

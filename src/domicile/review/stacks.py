@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from domicile.errors import UserError
 from domicile.review.arns import Site, arn_of
+from domicile.review.findings import Finding, Severity
 
 UNKNOWN = "(known after apply)"
 """Stands for a value that the input does not tell, as Terraform prints it."""
 SAME_ACCOUNT = "ACCOUNT"
 """Stands for the account that a stack is applied to, where the input does not tell it."""
+_OF_A_PROVIDER = {"alias", "default_tags", "region"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +55,27 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """One Region's stack. ``unclear`` are resources of which the input does not say what they will be."""
+    """One Region's stack. ``unclear`` are resources of which the input does not say what they will be.
+
+    ``findings`` are of its providers.
+    """
 
     file: Path
     site: Site
     resources: Sequence[Resource]
     unclear: Sequence[str] = ()
+    findings: Sequence[Finding] = ()
 
     def of_kind(self, *kinds: str) -> Iterator[Resource]:
         """Yield the resources of some kinds."""
         return (resource for resource in self.resources if resource.kind in kinds)
+
+
+def provider_findings(name: str, arguments: Iterable[str], site: Site) -> Iterator[Finding]:
+    """Yield each argument by which a provider of a stack may work in another account, or with no AWS at all."""
+    for argument in sorted(set(arguments) - _OF_A_PROVIDER):
+        text = f"its {argument} may lead to another account or another endpoint"
+        yield Finding(f"provider.{name} ({site.region})", text, Severity.UNKNOWN)
 
 
 def blocks_of(value: Any) -> list[Mapping[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,17 @@ from typing import Any
 from domicile.core.partitions import partition_of
 from domicile.errors import UserError
 from domicile.review.arns import Site, attribute_of, naming_argument
-from domicile.review.stacks import SAME_ACCOUNT, UNKNOWN, Resource, Stack, blocks_of, read_json, strings_in
+from domicile.review.findings import Finding
+from domicile.review.stacks import (
+    SAME_ACCOUNT,
+    UNKNOWN,
+    Resource,
+    Stack,
+    blocks_of,
+    provider_findings,
+    read_json,
+    strings_in,
+)
 
 _TEMPLATE = re.compile(r"\$\$\{|%%\{|\$\{([^{}]*)\}")
 _ATTRIBUTE = re.compile(r"(data\.)?([a-z]\w*)\.([\w-]+)\.(\w+)")
@@ -39,13 +49,27 @@ def read(file: Path, account: str = SAME_ACCOUNT) -> Stack:
         for id_, arguments in members.items()
         if _REPEATS & set(arguments)
     ]
-    return Stack(file=file, site=reader.sites[""], resources=found, unclear=unclear)
+    site = reader.sites[""]
+    return Stack(
+        file=file,
+        site=site,
+        resources=found,
+        unclear=unclear,
+        findings=list(_provider_findings(configuration, site)),
+    )
 
 
 def _members(file: Path, kind: str, members: Any) -> list[tuple[str, Mapping[str, Any]]]:
     if not isinstance(members, dict) or not all(isinstance(one, dict) for one in members.values()):
         raise UserError(f"{file}: resource.{kind}: must be an object of objects, as cdktf writes it")
     return list(members.items())
+
+
+def _provider_findings(configuration: Mapping[str, Any], site: Site) -> Iterator[Finding]:
+    for name, providers in configuration["provider"].items():
+        for provider in blocks_of(providers):
+            full = f"{name}.{provider['alias']}" if "alias" in provider else name
+            yield from provider_findings(full, provider, site)
 
 
 def _sites(file: Path, configuration: Mapping[str, Any], account: str) -> dict[str, Site]:
@@ -76,9 +100,10 @@ class _Reader:
         return Resource(kind, f"{kind}.{id_}", site, self._value(own, site), frozenset(references))
 
     def _site(self, arguments: Mapping[str, Any]) -> Site:
-        alias = str(arguments.get("provider", "aws")).partition(".")[2]
-        if alias not in self.sites:
-            raise UserError(f"{self.file}: provider.aws: has no alias {alias}")
+        provider = str(arguments.get("provider", "aws"))
+        name, _, alias = provider.partition(".")
+        if name != "aws" or alias not in self.sites:
+            raise UserError(f"{self.file}: provider: has no {provider}; accepted: aws, or aws.ALIAS with its alias")
         site = self.sites[alias]
         region = arguments.get("region", site.region)
         return Site(partition_of(str(region)), site.account, str(region))

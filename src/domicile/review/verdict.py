@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from domicile.review import access, ways
-from domicile.review.arns import short
 from domicile.review.deployment import Deployment
 from domicile.review.findings import Finding, Severity
 from domicile.review.flow import Flow
@@ -75,7 +74,6 @@ class Review:
     passages: tuple[Passage, ...]
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
-    not_judged: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
@@ -92,14 +90,6 @@ def review(stacks: Sequence[Stack]) -> Review:
     deployment = Deployment(stacks)
     flow = Flow(deployment)
     found = {*deployment.findings(), *ways.findings(deployment), *flow.findings, *access.findings(deployment)}
-    not_judged = []
-    for resource, places in ways.unjudged(deployment):
-        named = ", ".join(map(short, places))
-        not_judged.append(f"{resource.label} refers to {named}")
-        full = [short(place) for place in places if flow.holds_full(place)]
-        if full:
-            text = f"is of a kind that is not judged, and refers to {', '.join(full)}, where full images are"
-            found.add(Finding(resource.label, text, Severity.UNKNOWN))
     findings = tuple(sorted(found, key=lambda one: (one.severity is Severity.RELIED, one.resource, one.text)))
     clean = not any(finding.severity is not Severity.RELIED for finding in findings)
     return Review(
@@ -108,7 +98,6 @@ def review(stacks: Sequence[Stack]) -> Review:
         passages=tuple(_passages(flow)),
         verdicts=tuple(_verdicts(deployment, flow, clean=clean)),
         findings=findings,
-        not_judged=tuple(not_judged),
     )
 
 

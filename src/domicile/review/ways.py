@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from domicile.review.arns import arn_of, place_of
+from domicile.review.arns import arn_of, place_of, region_of, service_of, short
 from domicile.review.deployment import BUS, FUNCTION, LOG_GROUP, PLACES, TABLE, Deployment
 from domicile.review.findings import Finding, Severity
 from domicile.review.patterns import may_match, parse, problems
 from domicile.review.protocol import Content, Event
-from domicile.review.stacks import Resource, blocks_of, is_unknown, strings_in
+from domicile.review.stacks import Resource, blocks_of, is_unknown
+from domicile.review.templates import global_tables
 
 _ARN = re.compile(r'arn:[^"\s,]+')
 JUDGED = {
     *PLACES,
-    *("aws_appconfig_hosted_configuration_version", "aws_cloudwatch_event_archive", "aws_cloudwatch_event_bus_policy"),
+    *("aws_appconfig_deployment", "aws_appconfig_hosted_configuration_version", "aws_cloudformation_stack"),
+    *("aws_cloudwatch_event_archive", "aws_cloudwatch_event_bus_policy"),
     *("aws_cloudwatch_event_permission", "aws_cloudwatch_event_rule", "aws_cloudwatch_event_target"),
     *("aws_cloudwatch_log_account_policy", "aws_cloudwatch_log_subscription_filter", "aws_dynamodb_global_table"),
     *("aws_dynamodb_kinesis_streaming_destination", "aws_dynamodb_resource_policy", "aws_dynamodb_table_export"),
     *("aws_dynamodb_table_replica", "aws_iam_group_policy", "aws_iam_group_policy_attachment", "aws_iam_policy"),
     *("aws_iam_policy_attachment", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"),
     *("aws_iam_user_policy", "aws_iam_user_policy_attachment", "aws_kinesis_firehose_delivery_stream"),
-    *("aws_kinesis_resource_policy", "aws_kms_key", "aws_kms_key_policy", "aws_lambda_event_source_mapping"),
-    *("aws_lambda_function_event_invoke_config", "aws_lambda_permission", "aws_pipes_pipe", "aws_sqs_queue_policy"),
+    *("aws_kinesis_resource_policy", "aws_kms_key", "aws_kms_key_policy", "aws_lambda_alias"),
+    *("aws_lambda_event_source_mapping", "aws_lambda_function_event_invoke_config", "aws_lambda_permission"),
+    *("aws_pipes_pipe", "aws_secretsmanager_secret", "aws_secretsmanager_secret_policy", "aws_sqs_queue_policy"),
     *("aws_sqs_queue_redrive_policy",),
 }
 HARMLESS = {
     *("aws_appautoscaling_policy", "aws_appautoscaling_target", "aws_cloudwatch_composite_alarm"),
+    *("aws_appconfig_application", "aws_appconfig_configuration_profile", "aws_appconfig_deployment_strategy"),
+    *("aws_appconfig_environment", "aws_default_security_group", "aws_eip", "aws_internet_gateway", "aws_nat_gateway"),
     *("aws_cloudwatch_dashboard", "aws_cloudwatch_log_metric_filter", "aws_cloudwatch_metric_alarm"),
-    *("aws_dynamodb_tag", "aws_lambda_alias", "aws_lambda_provisioned_concurrency_config"),
+    *("aws_dynamodb_tag", "aws_lambda_provisioned_concurrency_config", "aws_route", "aws_route_table"),
+    *("aws_route_table_association", "aws_security_group", "aws_subnet", "aws_vpc", "aws_vpc_endpoint"),
     *("aws_sqs_queue_redrive_allow_policy", "aws_iam_user", "aws_iam_group", "aws_kms_alias"),
 }
-"""What may name a place and moves no item from it: it sees names, numbers and settings."""
+"""What moves no item: it sees names, numbers and settings, or is the network that encrypted packets pass."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +74,38 @@ def ways(deployment: Deployment) -> Iterator[Way]:
 
 
 def findings(deployment: Deployment) -> Iterator[Finding]:
-    """Yield what of the ways can't be judged: a pattern, or an argument that is not known."""
+    """Yield what of the ways can't be judged, such as a pattern, and the Global Tables outside the protocol."""
     for resource in deployment.resources:
+        if resource.kind not in JUDGED | HARMLESS:
+            yield Finding(resource.label, "is of a kind that the review does not know", Severity.UNKNOWN)
         for name, value in resource.arguments.items() if resource.kind in JUDGED else ():
             if is_unknown(value) and name not in ("policy", "inline_policy"):  # they are judged with the access
                 yield Finding(resource.label, f"its {name} is not known", Severity.UNKNOWN)
         if resource.kind == "aws_cloudwatch_event_rule":
             yield from _pattern(resource)
+        if resource.kind == "aws_cloudformation_stack":
+            native = deployment.protocol(resource.site.region).policy.native
+            tables = {table.name for table in global_tables(resource)}
+            if not tables or tables - set(native):
+                text = "its template is not known to have native tables alone"
+                yield Finding(resource.label, text, Severity.UNKNOWN)
+    yield from _sources(deployment)
+
+
+def _sources(deployment: Deployment) -> Iterator[Finding]:
+    """Look at where ways come from: nobody knows where, or a table that the protocol has no part in."""
+    localized = {place for place, _ in deployment.replicated()}
+    copied: dict[tuple[Resource, str], set[str]] = defaultdict(set)
     for way in ways(deployment):
         if way.source.startswith("("):
             text = f"where it takes items from is not known: {way.source}"
             yield Finding(way.carrier.label, text, Severity.UNKNOWN)
+        elif {service_of(way.source), service_of(way.target)} == {"dynamodb"} and way.source not in localized:
+            copied[way.carrier, way.source] |= {region_of(way.target)} - {region_of(way.source)}
+    for (carrier, table), regions in copied.items():
+        if regions:
+            text = f"outside the protocol: every item of {short(table)} comes whole to {', '.join(sorted(regions))}"
+            yield Finding(carrier.label, text, Severity.RELIED)
 
 
 def _pattern(rule: Resource) -> Iterator[Finding]:
@@ -85,23 +113,6 @@ def _pattern(rule: Resource) -> Iterator[Finding]:
     if pattern is not None or not rule.text("schedule_expression"):
         for problem in problems(parse(pattern)):
             yield Finding(rule.label, f"its pattern {problem}: taken for one that matches all", Severity.UNKNOWN)
-
-
-def unjudged(deployment: Deployment) -> Iterator[tuple[Resource, list[str]]]:
-    """Yield each resource of an unknown kind that refers to places of the deployment, with these."""
-    addresses = {(one.site, one.address): place for place, one in deployment.places.items()}
-    # A bus may be called as the deployment is, and so may anything else.
-    places = [(place, one) for place, one in deployment.places.items() if one.kind != BUS]
-    named = {one.text("function_name") or one.text("name"): place for place, one in places}
-    for resource in deployment.resources:
-        if resource.kind in JUDGED | HARMLESS:
-            continue
-        texts = list(strings_in(resource.arguments))
-        found = {addresses[resource.site, one] for one in resource.references if (resource.site, one) in addresses}
-        found |= {place_of(arn) for text in texts for arn in _ARN.findall(text)} & set(deployment.places)
-        found |= {place for name, place in named.items() if any(name in text for text in texts)}
-        if found:
-            yield resource, sorted(found)
 
 
 def _event_target(target: Resource, rules: Mapping[tuple[str, str, str], Resource]) -> Iterator[Way]:
@@ -159,6 +170,10 @@ def _pairs(one: Resource, deployment: Deployment) -> Iterator[tuple[str, str]]: 
         case "aws_dynamodb_global_table":
             table = _table(one.text("name"), one)
             yield from ((table, _in(block.get("region_name"), table)) for block in one.blocks("replica"))
+        case "aws_cloudformation_stack":
+            for found in global_tables(one):
+                table = _table(found.name, one)
+                yield from ((table, _in(region, table)) for region in found.regions if region != one.site.region)
         case "aws_dynamodb_kinesis_streaming_destination":
             yield _table(one.text("table_name"), one), one.text("stream_arn")
         case "aws_dynamodb_table_export":

@@ -10,6 +10,7 @@ import pytest
 
 from domicile.errors import UserError
 from domicile.review import plans
+from domicile.review.findings import Severity
 from domicile.review.stacks import UNKNOWN, Resource, Stack, is_unknown
 
 _QUEUE = "arn:aws:sqs:eu-west-1:123456789012:inbox"
@@ -135,6 +136,16 @@ def test_a_map_that_is_unknown_as_a_whole_stays_so(tmp_path: Path) -> None:
     )
     found = _only(_read(tmp_path, _plan(_INBOX, function)), "aws_lambda_function")
     assert is_unknown(found.arguments["environment"])
+
+
+def test_a_provider_that_may_work_in_another_account_is_told(tmp_path: Path) -> None:
+    plan = _plan(_INBOX)
+    plan["configuration"]["provider_config"]["module.more:aws.away"] = {
+        "expressions": {"region": {"constant_value": "us-east-1"}, "assume_role": [{}], "default_tags": [{}]}
+    }
+    (found,) = _read(tmp_path, plan).findings
+    assert (found.resource, found.severity) == ("provider.module.more:aws.away (eu-west-1)", Severity.UNKNOWN)
+    assert "assume_role" in found.text
 
 
 def test_a_resource_of_another_provider_is_in_its_region(tmp_path: Path) -> None:
