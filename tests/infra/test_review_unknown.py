@@ -58,6 +58,8 @@ def _backup_elsewhere(changed: Changed) -> None:
 _ANY = '{"source": ["domicile"]}'
 _RULE = "aws_cloudwatch_event_rule.routing_rule-to-ap-south-1"
 _WORK = "aws_iam_role_policy.function-replicator_policy-work"
+_VERSION = "aws_appconfig_hosted_configuration_version"
+_DEPLOYMENT = "aws_appconfig_deployment"
 _ROLE = {"role_arn": f"arn:aws:iam::{_FOREIGN}:role/all"}
 _MORE = "aws_cloudformation_stack.added"
 _ACTION = "aws_iam_role_policy.added"
@@ -179,6 +181,37 @@ KINDS: dict[str, tuple[Change, str]] = {
     ),
 }
 
+DOCUMENTS: dict[str, tuple[Change, str]] = {
+    "another version": (
+        set_of(_HERE, _DEPLOYMENT, "policy_current", configuration_version="1"),
+        f"{_DEPLOYMENT}.policy_current",
+    ),
+    "another version at first": (
+        set_of(_HERE, _DEPLOYMENT, "policy_first", configuration_version="1"),
+        f"{_DEPLOYMENT}.policy_first",
+    ),
+    "another profile": (
+        set_of(_HERE, _DEPLOYMENT, "policy_current", configuration_profile_id="abc1234"),
+        f"{_DEPLOYMENT}.policy_current",
+    ),
+    "another environment": (
+        set_of(_HERE, _DEPLOYMENT, "policy_current", environment_id="abc1234"),
+        f"{_DEPLOYMENT}.policy_current",
+    ),
+    "a version of another profile": (
+        set_of(_HERE, _VERSION, "", configuration_profile_id="abc1234"),
+        f"{_VERSION}.policy_version",
+    ),
+    "a version that stays as it was": (
+        set_of(_HERE, _VERSION, "", lifecycle={"ignore_changes": ["content"]}),
+        f"{_VERSION}.policy_version",
+    ),
+    "no deployment that follows": (
+        set_of(_HERE, _DEPLOYMENT, "policy_current", lifecycle={"ignore_changes": "all"}),
+        f"{_VERSION}.policy_version",
+    ),
+}
+
 ACTIONS: dict[str, tuple[Change, str]] = {
     action: (_by_somebody_else(action), _ACTION)
     for action in (
@@ -188,7 +221,7 @@ ACTIONS: dict[str, tuple[Change, str]] = {
     )
 }
 
-ALL = {**UNJUDGED, **PROVIDERS, **KINDS, **ACTIONS}
+ALL = {**UNJUDGED, **PROVIDERS, **KINDS, **DOCUMENTS, **ACTIONS}
 
 
 @pytest.mark.parametrize(("change", "resource"), ALL.values(), ids=ALL)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from domicile.core.errors import PolicyInvalidError
-from domicile.core.policy import Policy
 from domicile.errors import UserError
+from domicile.review import document
 from domicile.review.arns import Site, arn_of, place_of, region_of, service_of
 from domicile.review.findings import Finding, Severity
 from domicile.review.policies import Grant, grants, matches, statements
@@ -38,7 +36,7 @@ class Deployment:
             twin = self.by_region.setdefault(stack.site.region, stack)
             if twin is not stack:
                 raise UserError(f"{stack.file}: is a second one of {stack.site.region}, beside {twin.file}")
-        self.protocols = {stack.site.region: Protocol(_policy(stack)) for stack in stacks}
+        self.protocols = {stack.site.region: Protocol(document.policy_of(stack)) for stack in stacks}
         regions = {region for protocol in self.protocols.values() for region in protocol.policy.regions}
         if missing := sorted(regions - set(self.by_region)):
             named = ", ".join(str(stack.file) for stack in stacks)
@@ -99,8 +97,8 @@ class Deployment:
     def roles(self) -> Mapping[str, list[tuple[Resource, Grant]]]:
         """What each role, user and group of the stacks is allowed, by its ARN, with the resource that says so."""
         found: dict[str, list[tuple[Resource, Grant]]] = defaultdict(list)
-        for holder, carrier, document in self._attached():
-            for statement in statements(document) or ():
+        for holder, carrier, text in self._attached():
+            for statement in statements(text) or ():
                 found[holder] += [(carrier, grant) for grant in grants(statement)]
         return found
 
@@ -114,19 +112,17 @@ class Deployment:
         documents = {str(protocol.policy) for protocol in self.protocols.values()}
         if len(documents) > 1:
             for stack in self.stacks:
-                (document,) = _documents(stack)
-                yield Finding(document.label, "the Regions' policy documents differ")
+                yield Finding(document.document_of(stack).label, "the Regions' policy documents differ")
         for stack in self.stacks:
             yield from stack.findings
+            yield from document.findings(stack)
             for address in stack.unclear:
                 text = "what it makes is known in a plan alone"
                 yield Finding(f"{address} ({stack.site.region})", text, Severity.UNKNOWN)
             tables = {table.text("name") for table in stack.of_kind(TABLE) if table.site == stack.site}
             for name in sorted(set(self.protocols[stack.site.region].policy.tables) - tables):
-                (document,) = _documents(stack)
-                yield Finding(
-                    document.label, f"names the table {name}, which the stack does not have", Severity.UNKNOWN
-                )
+                text = f"names the table {name}, which the stack does not have"
+                yield Finding(document.document_of(stack).label, text, Severity.UNKNOWN)
         for _, carrier, text in self._attached():
             if statements(text) is None:
                 yield Finding(carrier.label, "what it allows is not known", Severity.UNKNOWN)
@@ -178,23 +174,3 @@ def _in_region(place: str, region: str) -> str:
 def _identity(who: str, name: str, site: Site) -> str:
     """Return the ARN of a role, user or group of a name."""
     return arn_of(f"aws_iam_{who}", {"name": name}, site) or ""
-
-
-def _documents(stack: Stack) -> list[Resource]:
-    return list(stack.of_kind("aws_appconfig_hosted_configuration_version"))
-
-
-def _policy(stack: Stack) -> Policy:
-    kind = "aws_appconfig_hosted_configuration_version"
-    found = _documents(stack)
-    if len(found) != 1:
-        raise UserError(f"{stack.file}: has {len(found)} of {kind}; accepted: one, with the policy document")
-    content = found[0].arguments.get("content")
-    if is_unknown(content):
-        raise UserError(f"{stack.file}: {found[0].address}: content: is not known yet; accepted: a policy document")
-    try:
-        return Policy.parse(json.loads(str(content)))
-    except ValueError:
-        raise UserError(f"{stack.file}: {found[0].address}: content: is no JSON") from None
-    except PolicyInvalidError as error:
-        raise UserError(f"{stack.file}: {found[0].address}: content: {error}") from None

@@ -21,13 +21,17 @@ _OF_A_PROVIDER = {"alias", "default_tags", "region"}
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One managed resource: ``arguments`` with references resolved, ``references`` the addresses that it refers to."""
+    """One managed resource: ``arguments`` with references resolved, ``references`` the addresses that it refers to.
+
+    ``keeps``: it ignores changes, so that it may be what it once was instead of what the text says.
+    """
 
     kind: str
     address: str
     site: Site
     arguments: Mapping[str, Any]
     references: frozenset[str] = frozenset()
+    keeps: bool = False
 
     @property
     def arn(self) -> str | None:
@@ -38,6 +42,10 @@ class Resource:
     def label(self) -> str:
         """The address with the Region: the same address is in every stack."""
         return f"{self.address} ({self.site.region})"
+
+    def attribute(self, name: str) -> str:
+        """Return what a reference to an attribute is resolved to that AWS chooses: what is known, or its address."""
+        return str(self.arguments.get(name, f"({self.address}.{name})"))
 
     def text(self, *path: str) -> str:
         """Return a text at a path of blocks, empty where there is none."""

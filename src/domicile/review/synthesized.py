@@ -97,7 +97,8 @@ class _Reader:
         own = {name: value for name, value in arguments.items() if name not in _META}
         references = {found for text in strings_in(own) if "${" in text for found in _REFERENCE.findall(text)}
         site = self._site(arguments)
-        return Resource(kind, f"{kind}.{id_}", site, self._value(own, site), frozenset(references))
+        keeps = any(block.get("ignore_changes") for block in blocks_of(arguments.get("lifecycle")))
+        return Resource(kind, f"{kind}.{id_}", site, self._value(own, site), frozenset(references), keeps)
 
     def _site(self, arguments: Mapping[str, Any]) -> Site:
         provider = str(arguments.get("provider", "aws"))

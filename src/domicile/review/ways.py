@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from domicile.review.arns import arn_of, place_of, region_of, service_of, short
 from domicile.review.deployment import BUS, FUNCTION, LOG_GROUP, PLACES, TABLE, Deployment
+from domicile.review.document import DEPLOYMENT
 from domicile.review.findings import Finding, Severity
 from domicile.review.patterns import may_match, parse, problems
 from domicile.review.protocol import Content, Event
@@ -75,7 +76,11 @@ def ways(deployment: Deployment) -> Iterator[Way]:
 
 def findings(deployment: Deployment) -> Iterator[Finding]:
     """Yield what of the ways can't be judged, such as a pattern, and the Global Tables outside the protocol."""
+    localized = [table for _, table in deployment.replicated()]
     for resource in deployment.resources:
+        # A native table's capacity is auto scaling's, and the first deployment is never repeated.
+        if resource.keeps and (resource.kind in JUDGED - {DEPLOYMENT, TABLE} or resource in localized):
+            yield Finding(resource.label, "ignores changes: what it is, is known in a plan alone", Severity.UNKNOWN)
         if resource.kind not in JUDGED | HARMLESS:
             yield Finding(resource.label, "is of a kind that the review does not know", Severity.UNKNOWN)
         for name, value in resource.arguments.items() if resource.kind in JUDGED else ():

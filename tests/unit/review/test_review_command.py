@@ -30,6 +30,9 @@ _POLICY = {
 }
 
 
+_VERSION = "${aws_appconfig_hosted_configuration_version.version.version_number}"
+
+
 def _stack(policy: Any = None, **resources: Any) -> dict[str, Any]:
     """Return the stack of one Region with a table, and more resources."""
     content = json.dumps(policy or _POLICY)
@@ -37,6 +40,7 @@ def _stack(policy: Any = None, **resources: Any) -> dict[str, Any]:
         "provider": {"aws": [{"region": "eu-west-1"}]},
         "resource": {
             "aws_appconfig_hosted_configuration_version": {"version": {"content": content}},
+            "aws_appconfig_deployment": {"current": {"configuration_version": _VERSION}},
             "aws_dynamodb_table": {"visits": {"name": "visits"}},
             **resources,
         },
