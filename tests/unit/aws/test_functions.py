@@ -6,6 +6,8 @@ function runs. So none of them may carry what an item holds.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import importlib
 import json
 import logging
@@ -21,7 +23,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from domicile.aws.settings import MissingSettingError, Settings
+from domicile.aws.link import AccessKey
+from domicile.aws.settings import CourierSettings, GatewaySettings, MissingSettingError, Settings
 from domicile.aws.store import DynamoDbStore
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control, Image
@@ -29,7 +32,11 @@ from domicile.core.version import Version
 from tests.policies import LEDGER, TABLE, document
 from tests.unit.aws.fakes import AppConfig, EventBridge
 
-HERE, HOME, OTHER = "us-east-1", "eu-west-1", "ap-south-1"
+HERE, HOME, OTHER, BEYOND = "us-east-1", "eu-west-1", "ap-south-1", "cn-north-1"
+SETTINGS_OF: dict[str, tuple[type[Settings], dict[str, str]]] = {
+    "courier": (CourierSettings, {"receiver": BEYOND, "stream": "shop-from-us-east-1", "secret": "shop/courier"}),
+    "gateway": (GatewaySettings, {"replicator": "shop-replicator"}),
+}
 ROOT = Path(__file__).parents[3]
 CANARY = "canary-value"
 KEY: Image = {"pk": {"S": f"{CANARY}-key"}, "sk": {"S": f"{CANARY}-range"}}
@@ -41,6 +48,7 @@ ITEM: Image = {
 }
 
 
+ROLES = ["listener", "replicator", "anonymizer", "courier", "gateway"]
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1")
 
 
@@ -52,15 +60,31 @@ def started(role: str) -> ModuleType:
     return module
 
 
+class Kinesis:
+    """The stream beyond; ``error`` is raised once."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+        self.error: Exception | None = None
+
+    def put_records(self, *, StreamName: str, Records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803  # as boto3 calls it
+        if error := self.error:
+            self.error = None
+            raise error
+        self.data += [record["Data"] for record in Records]
+        return {"Records": [{} for _ in Records]}
+
+
 class Account:
     """Three Regions of an account, and the functions in them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self.app_config, self.bus = AppConfig(json.dumps(document())), EventBridge()
+        self.stream = Kinesis()
         self._sequence = 0
         client_of, own = boto3.Session.client, boto3.Session()
-        fakes = {"appconfigdata": self.app_config, "events": self.bus}
+        fakes = {"appconfigdata": self.app_config, "events": self.bus, "kinesis": self.stream}
         made: Any = cache(lambda service, region: client_of(own, service, region_name=region))
 
         def client(session: boto3.Session, service_name: Any, region_name: str | None = None, **_: Any) -> Any:
@@ -85,13 +109,15 @@ class Account:
         sqs = boto3.client("sqs", region_name=region)
         url = sqs.create_queue(QueueName="shop-quarantine")["QueueUrl"]
         sqs.create_queue(QueueName="shop-inbox")
-        settings = Settings(
+        kind, more = SETTINGS_OF.get(role, (Settings, {}))
+        settings = kind(
             name="shop",
             region=region,
             policy="shop/live/policy",
             bus="shop",
             quarantine_url=url,
             hash_secret="shop/hash-key",
+            **more,
         )
         for name, value in (settings.to_env() | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}).items():
             self._monkeypatch.setenv(name, value)
@@ -125,6 +151,14 @@ class Account:
         found = self.clients[region].get_item(TableName=TABLE, Key=to_boto(KEY)).get("Item")
         return from_boto(found) if found else None
 
+    def bridge(self) -> None:
+        """Let moves cross to a Region of another partition."""
+        regions = {"regions": [HERE, HOME, OTHER, BEYOND], "authorities": {"EU": HOME, "CN": BEYOND}}
+        bridge = {"between": [HERE, BEYOND], "global_items": False, "stubs": []}
+        self.app_config.text = json.dumps(document() | regions | {"bridges": [bridge]})
+        secrets = boto3.client("secretsmanager", region_name=HERE)
+        secrets.create_secret(Name="shop/courier", SecretString=AccessKey("AKIA", "secret").to_text())
+
     def messages(self) -> list[Mapping[str, Any]]:
         """What was put on the bus since the last time, as a queue delivers it."""
         entries = [entry for request in self.bus.requests for entry in request]
@@ -141,6 +175,12 @@ def message(body: Any) -> dict[str, Any]:
         "attributes": {"ApproximateReceiveCount": "1"},
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:shop-inbox",
     }
+
+
+def arrived(data: bytes) -> dict[str, Any]:
+    """One record of the staging stream's batch."""
+    kinesis = {"sequenceNumber": "1", "approximateArrivalTimestamp": 1_766_361_600.0}
+    return {"kinesis": {**kinesis, "data": base64.b64encode(data).decode()}}
 
 
 @pytest.fixture
@@ -205,6 +245,33 @@ def test_records_that_cannot_be_handled_are_kept_and_nobody_tells_of_their_value
     del told
 
 
+def test_a_move_crosses_a_bridge_and_nobody_tells_of_its_values(account: Account, told: list[str]) -> None:
+    account.bridge()
+    record = account.put(HERE, {**ITEM, "localization_authority": {"S": "CN"}})
+    assert account.call("listener", HERE, [record]) == SUCCESS
+    account.stream.error = FAILURES[1]
+    assert account.call("courier", HERE, account.messages()) == SUCCESS
+    assert account.stream.data
+    assert account.call("gateway", BEYOND, [arrived(data) for data in account.stream.data]) == SUCCESS
+    assert CANARY in str(account.messages())
+    assert account.quarantined(HERE) == account.quarantined(BEYOND) == []
+    del told
+
+
+def test_what_cannot_cross_a_bridge_is_kept_and_nobody_tells_of_its_values(account: Account, told: list[str]) -> None:
+    account.bridge()
+    head = {"format": 1, "emitter": HERE, "destination": [BEYOND]}
+    change = {"operation": CANARY, "image": ITEM, "version": CANARY}
+    poison = {"detail": {**head, "changes": [change, CANARY]}}
+    assert account.call("courier", HERE, [message(poison), message(CANARY)]) == SUCCESS
+    assert [kept["reason"] for kept in account.quarantined(HERE)] == ["record_invalid"] * 3
+    parcel = gzip.compress(json.dumps({**head, "fields": change}).encode())
+    text = {"kinesis": {**arrived(b"")["kinesis"], "data": CANARY}}
+    assert account.call("gateway", BEYOND, [arrived(parcel), arrived(CANARY.encode()), text]) == SUCCESS
+    assert [kept["reason"] for kept in account.quarantined(BEYOND)] == ["record_invalid"] * 3
+    del told
+
+
 VERSION = Version(1_766_361_500_000, plain=False, tie=0, region=HOME)
 FAILURES = [
     ClientError({"Error": {"Code": "ThrottlingException", "Message": f"the item {CANARY}"}}, "PutItem"),
@@ -239,17 +306,17 @@ def test_whatever_fails_nobody_tells_of_a_value(
             told.append(str(error))
 
 
-@pytest.mark.parametrize("role", ["listener", "replicator", "anonymizer"])
+@pytest.mark.parametrize("role", ROLES)
 def test_a_function_does_not_log_its_event_even_where_its_environment_asks_for_it(
     account: Account, told: list[str], role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    records = [account.put(HERE, ITEM)] if role == "listener" else [message({"detail": ITEM})]
-    account.call(role, HERE, records)
+    records = {"listener": account.put(HERE, ITEM), "gateway": {"kinesis": {"sequenceNumber": CANARY}}}
+    account.call(role, HERE, [records.get(role, message({"detail": ITEM}))])
     del told
 
 
-@pytest.mark.parametrize("role", ["listener", "replicator", "anonymizer"])
+@pytest.mark.parametrize("role", ROLES)
 def test_a_function_without_its_settings_says_which_are_missing(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
     with pytest.raises(MissingSettingError, match="DOMICILE_NAME, AWS_REGION, DOMICILE_POLICY"):
