@@ -376,6 +376,18 @@ LEAKS: dict[str, tuple[Change, str]] = {
         set_of(_HERE, "aws_lambda_function", "function-replicator", layers=["arn:aws:lambda:layer"]),
         "aws_lambda_event_source_mapping.function-replicator_queue-inbox",
     ),
+    "code from a bucket": (
+        set_of(_HERE, "aws_lambda_function", "function-replicator", s3_bucket="others", s3_key="code.zip"),
+        "aws_lambda_event_source_mapping.function-replicator_queue-inbox",
+    ),
+    "an endpoint for a listener": (
+        _variable("DOMICILE_ENDPOINT", "https://example.com"),
+        "aws_lambda_function.function-listener_function",
+    ),
+    "a proxy for a listener": (
+        _variable("DOMICILE_PROXY", "https://example.com"),
+        "aws_lambda_function.function-listener_function",
+    ),
     "another policy document": (
         _variable("DOMICILE_POLICY", "other/live/policy"),
         "aws_lambda_function.function-listener_function",

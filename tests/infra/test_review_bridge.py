@@ -12,7 +12,7 @@ from domicile.review.protocol import Kind
 from domicile.review.reading import read_stacks
 from domicile.review.verdict import review
 from infra.artifacts import ROOT
-from tests.infra.changed import ACCOUNT, Changed
+from tests.infra.changed import ACCOUNT, Changed, named
 from tests.infra.changes import Change, added_with_reference, one_statement_more, pattern_of, review_of
 from tests.infra.synthesized import synthesize_stand_ins
 
@@ -91,3 +91,25 @@ def test_a_change_of_a_bridge_that_leaks_is_a_violation(
     change: Change, resource: str, bridged: Path, tmp_path: Path
 ) -> None:
     review_of(change, bridged, tmp_path, caught=resource)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "clean"),
+    [
+        ("https://kinesis.cn-north-1.amazonaws.com.cn", True),
+        ("https://vpce-0a1b2c3d-4e5f.kinesis.cn-north-1.vpce.amazonaws.com.cn", True),
+        ("https://kinesis.cn-northwest-1.amazonaws.com.cn", False),
+        ("https://kinesis.cn-north-1.amazonaws.com.cn.example.com", False),
+        ("https://kinesis.example.com", False),
+        ("http://kinesis.cn-north-1.amazonaws.com.cn", False),
+    ],
+)
+def test_a_couriers_endpoint_must_be_known_to_be_the_receivers_kinesis(
+    endpoint: str, clean: bool, bridged: Path, tmp_path: Path
+) -> None:
+    changed = Changed(bridged)
+    _courier("DOMICILE_ENDPOINT", endpoint)(changed)
+    found = changed.review(tmp_path)
+    courier = "aws_lambda_function.function-courier_function (ap-southeast-1)"
+    assert (found.clean, named(found, Severity.UNKNOWN)) == (clean, set() if clean else {courier})
+    assert courier in named(found, Severity.RELIED)

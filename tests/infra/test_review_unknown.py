@@ -60,6 +60,7 @@ _RULE = "aws_cloudwatch_event_rule.routing_rule-to-ap-south-1"
 _WORK = "aws_iam_role_policy.function-replicator_policy-work"
 _VERSION = "aws_appconfig_hosted_configuration_version"
 _DEPLOYMENT = "aws_appconfig_deployment"
+_REPLICATOR = ("aws_lambda_function", "function-replicator")
 _ROLE = {"role_arn": f"arn:aws:iam::{_FOREIGN}:role/all"}
 _MORE = "aws_cloudformation_stack.added"
 _ACTION = "aws_iam_role_policy.added"
@@ -221,7 +222,28 @@ ACTIONS: dict[str, tuple[Change, str]] = {
     )
 }
 
-ALL = {**UNJUDGED, **PROVIDERS, **KINDS, **DOCUMENTS, **ACTIONS}
+CODE: dict[str, tuple[Change, str]] = {
+    "another file in a Region": (
+        set_of(_HERE, *_REPLICATOR, filename="others.zip"),
+        "aws_lambda_function.function-replicator_function",
+    ),
+    "an alias of another version": (
+        set_of(_HERE, "aws_lambda_alias", "function-replicator", function_version="1"),
+        "aws_lambda_alias.function-replicator_live",
+    ),
+    "an alias that shares out": (
+        set_of(
+            _HERE, "aws_lambda_alias", "function-replicator", routing_config={"additional_version_weights": {"2": 0.5}}
+        ),
+        "aws_lambda_alias.function-replicator_live",
+    ),
+    "a mapping to another version": (
+        set_of(_HERE, "aws_lambda_event_source_mapping", "queue-inbox", function_name="harbour-replicator:1"),
+        "aws_lambda_event_source_mapping.function-replicator_queue-inbox",
+    ),
+}
+
+ALL = {**UNJUDGED, **PROVIDERS, **KINDS, **DOCUMENTS, **ACTIONS, **CODE}
 
 
 @pytest.mark.parametrize(("change", "resource"), ALL.values(), ids=ALL)

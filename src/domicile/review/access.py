@@ -11,12 +11,6 @@ from domicile.review.findings import Finding, Severity
 from domicile.review.policies import HARMLESS, READS, WRITES, Grant, grants, statements, strangers
 from domicile.review.stacks import UNKNOWN, Resource, is_unknown
 
-_VARIABLES = {
-    *("DOMICILE_NAME", "DOMICILE_POLICY", "DOMICILE_BUS", "DOMICILE_QUARANTINE_URL", "DOMICILE_HASH_SECRET"),
-    *("DOMICILE_RECEIVER", "DOMICILE_STREAM", "DOMICILE_SECRET", "DOMICILE_ENDPOINT", "DOMICILE_PROXY"),
-    *("DOMICILE_REPLICATOR", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"),
-}
-"""What the protocol's code reads. Others can lead it elsewhere: AWS_ENDPOINT_URL, or one that logs each event."""
 _RESOURCE_POLICIES = {
     "aws_cloudwatch_event_bus_policy": "policy",
     "aws_dynamodb_resource_policy": "policy",
@@ -37,7 +31,6 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
     functions: dict[str, list[Resource]] = defaultdict(list)
     for function in deployment.of_kind(FUNCTION):
         functions[place_of(function.text("role"))].append(function)
-        yield from _function(function, deployment)
     for role in deployment.of_kind("aws_iam_role"):
         yield from _trust(role, function=role.arn in functions)
     yield from _grants(deployment, functions)
@@ -61,33 +54,6 @@ def _grants(deployment: Deployment, functions: Mapping[str, Sequence[Resource]])
                     actions[carrier.label, reason, severity].add(grant.action)
     for (label, reason, severity), of in actions.items():
         yield Finding(label, f"allows {', '.join(sorted(of))}: {reason}", severity)
-
-
-def _function(function: Resource, deployment: Deployment) -> Iterator[Finding]:
-    """Look at a function with the protocol's code; what comes to any other is said where it comes from."""
-    step, variables = deployment.step(function), deployment.variables(function)
-    if not step:
-        return
-    for name in sorted(set(variables) - _VARIABLES):
-        yield Finding(function.label, f"has the variable {name}, which the protocol's code does not know")
-    path = _policy_path(function, deployment)
-    if variables.get("DOMICILE_POLICY", path) != path:
-        yield Finding(function.label, "reads another policy document than that of its stack")
-    for name in ("DOMICILE_ENDPOINT", "DOMICILE_PROXY"):
-        if name in variables:
-            yield Finding(function.label, f"sends through {variables[name]}", Severity.RELIED)
-    twins = [one for one in deployment.of_kind(FUNCTION) if deployment.step(one) == step]
-    if len({one.text("source_code_hash") for one in twins}) > 1:
-        yield Finding(function.label, f"the code of {step} is not the same in all Regions", Severity.UNKNOWN)
-    if place_of(function.text("role")) not in {role.arn for role in deployment.of_kind("aws_iam_role")}:
-        yield Finding(function.label, "its role is not of the deployment", Severity.UNKNOWN)
-
-
-def _policy_path(function: Resource, deployment: Deployment) -> str:
-    """Return where AppConfig has the policy document of a function's stack."""
-    kinds = [f"aws_appconfig_{part}" for part in ("application", "environment", "configuration_profile")]
-    found = [one for kind in kinds for one in deployment.of_kind(kind)]
-    return "/".join(one.text("name") for one in found if one.site == function.site)
 
 
 def _trust(role: Resource, *, function: bool) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ class Deployment:
         handler = function.text("handler")
         step = handler.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         known = handler == f"{_PREFIX}{step}{_SUFFIX}" and step in STEPS
-        more = any(function.arguments.get(name) for name in ("image_uri", "layers", "file_system_config"))
+        more = any(function.arguments.get(name) for name in ("image_uri", "s3_bucket", "layers", "file_system_config"))
         return step if known and not more else ""
 
     @staticmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from domicile.review import access, ways
+from domicile.review import access, functions, ways
 from domicile.review.deployment import Deployment
 from domicile.review.findings import Finding, Severity
 from domicile.review.flow import Flow
@@ -89,7 +89,8 @@ def review(stacks: Sequence[Stack]) -> Review:
     """Review the stacks of all Regions of a deployment, or raise :class:`UserError`."""
     deployment = Deployment(stacks)
     flow = Flow(deployment)
-    found = {*deployment.findings(), *ways.findings(deployment), *flow.findings, *access.findings(deployment)}
+    judged = (ways.findings, functions.findings, access.findings)
+    found = {*deployment.findings(), *flow.findings, *(one for findings in judged for one in findings(deployment))}
     findings = tuple(sorted(found, key=lambda one: (one.severity is Severity.RELIED, one.resource, one.text)))
     clean = not any(finding.severity is not Severity.RELIED for finding in findings)
     return Review(

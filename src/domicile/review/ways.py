@@ -154,10 +154,10 @@ def _pairs(one: Resource, deployment: Deployment) -> Iterator[tuple[str, str]]: 
     match one.kind:
         case "aws_lambda_event_source_mapping":
             source = one.text("event_source_arn")
-            yield source, _function(one)
+            yield source, function_arn(one)
             yield from ((source, target) for target in _destinations(one))
         case "aws_lambda_function_event_invoke_config":
-            yield from ((_function(one), target) for target in _destinations(one))
+            yield from ((function_arn(one), target) for target in _destinations(one))
         case "aws_pipes_pipe":
             for target in filter(None, (one.text("target"), one.text("enrichment"))):
                 yield one.text("source"), target
@@ -204,7 +204,8 @@ def _pairs(one: Resource, deployment: Deployment) -> Iterator[tuple[str, str]]: 
                     yield place, _destination(one.text("policy_document"))
 
 
-def _function(one: Resource) -> str:
+def function_arn(one: Resource) -> str:
+    """Return the ARN of the function that a resource of the same Region names, with a version or an alias."""
     name = one.text("function_name")
     return name if name.startswith("arn:") else arn_of(FUNCTION, {"function_name": name}, one.site) or name
 
