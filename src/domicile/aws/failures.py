@@ -19,6 +19,10 @@ class RequestInvalidError(PermanentError):
     reason = "request_invalid"
 
 
+class UnreachableError(TransientError):
+    """The service did not answer: its Region may be down, or the way there."""
+
+
 def code_of(error: ClientError) -> str:
     """Return the service's error code."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
@@ -43,4 +47,4 @@ def translated(operation: str) -> Iterator[None]:
     except ParamValidationError as error:
         raise RequestInvalidError(f"{operation}: {type(error).__name__}") from None
     except BotoCoreError as error:
-        raise TransientError(f"{operation}: {type(error).__name__}") from None
+        raise UnreachableError(f"{operation}: {type(error).__name__}") from None

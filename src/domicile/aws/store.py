@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cache
 from threading import Lock
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domicile.aws.failures import code_of, translated
+from domicile.aws.cached import RETRY_S
+from domicile.aws.failures import UnreachableError, code_of, translated
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Image
 from domicile.core.writes import Delete, Expression, Put, Update, Write, Written
@@ -61,17 +63,29 @@ class DynamoDbStore:
 
 
 class DynamoDbPeers:
-    """The port ``Peers``: one client per Region, made by ``client_of`` on first use, and by one thread at a time."""
+    """The port ``Peers``: one client per Region, made by ``client_of`` on first use, and by one thread at a time.
 
-    def __init__(self, client_of: Callable[[str], DynamoDBClient]) -> None:
+    A Region that can't be reached is not asked again for ``RETRY_S``: each item of a batch would otherwise wait for the
+    timeouts on its own, for longer in all than the function may take.
+    """
+
+    def __init__(self, client_of: Callable[[str], DynamoDBClient], clock: Callable[[], float] = time.monotonic) -> None:
         self._store_of = cache(lambda region: DynamoDbStore(client_of(region)))
+        self._clock = clock
         self._lock = Lock()
+        self._due_s: dict[str, float] = {}
 
     def get(self, region: str, table: str, key: Image) -> Image | None:
         """Return the item as ``region`` holds it now."""
         with self._lock:
             store = self._store_of(region)
-        return store.get(table, key)
+        if self._clock() < self._due_s.get(region, 0.0):
+            raise UnreachableError(f"{region} was not reached a moment ago")
+        try:
+            return store.get(table, key)
+        except UnreachableError:
+            self._due_s[region] = self._clock() + RETRY_S
+            raise
 
 
 def _common(write: Write, condition: Expression) -> dict[str, Any]:

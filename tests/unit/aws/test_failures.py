@@ -13,7 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from domicile.aws.failures import RequestInvalidError, code_of, translated
+from domicile.aws.failures import RequestInvalidError, UnreachableError, code_of, translated
 from domicile.core.errors import DomicileError, ItemTooLargeError, TransientError
 
 CANARY = "canary-value"
@@ -46,10 +46,10 @@ def refused(code: str, message: str = f"the value {CANARY} is not valid") -> Cli
         ),
         (refused("ValidationException"), RequestInvalidError, "ValidationException"),
         (ClientError({}, "PutItem"), TransientError, "Unknown"),
-        (EndpointConnectionError(endpoint_url=CANARY), TransientError, "EndpointConnectionError"),
-        (ConnectTimeoutError(endpoint_url=CANARY), TransientError, "ConnectTimeoutError"),
-        (ReadTimeoutError(endpoint_url=CANARY), TransientError, "ReadTimeoutError"),
-        (NoCredentialsError(), TransientError, "NoCredentialsError"),
+        (EndpointConnectionError(endpoint_url=CANARY), UnreachableError, "EndpointConnectionError"),
+        (ConnectTimeoutError(endpoint_url=CANARY), UnreachableError, "ConnectTimeoutError"),
+        (ReadTimeoutError(endpoint_url=CANARY), UnreachableError, "ReadTimeoutError"),
+        (NoCredentialsError(), UnreachableError, "NoCredentialsError"),
         # The client itself refuses the request, and would refuse it again.
         (ParamValidationError(report=f"invalid value {CANARY}"), RequestInvalidError, "ParamValidationError"),
     ],

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
+from domicile.aws.cached import RETRY_S
 from domicile.aws.store import DynamoDbPeers, DynamoDbStore
 from domicile.core.control import Control, Image
 from domicile.core.errors import ItemTooLargeError, TransientError
@@ -189,3 +191,37 @@ def test_threads_that_meet_a_new_peer_make_its_client_once_and_one_after_the_oth
         found = list(pool.map(lambda region: peers.get(region, "t", KEY), ["eu-west-1", "ap-south-1"] * 8))
     assert found == [None] * 16
     assert (sorted(made), collisions) == (["ap-south-1", "eu-west-1"], [])
+
+
+class Unreachable:
+    """A client whose Region does not answer; ``error`` is what its reads raise."""
+
+    def __init__(self) -> None:
+        self.error: Exception = ConnectTimeoutError(endpoint_url="https://dynamodb")
+        self.reads = 0
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        self.reads += 1
+        raise self.error
+
+
+def test_a_peer_that_cannot_be_reached_is_left_alone_for_a_moment() -> None:
+    """Each claim check of a batch would wait for it on its own."""
+    down, clock = Unreachable(), [0.0]
+    clients: dict[str, Any] = {"eu-west-1": down, "ap-south-1": Nowhere()}
+    peers = DynamoDbPeers(clients.__getitem__, lambda: clock[0])
+    for clock[0] in (0.0, RETRY_S - 1, RETRY_S, RETRY_S + 1):
+        with pytest.raises(TransientError):
+            peers.get("eu-west-1", "t", KEY)
+        assert peers.get("ap-south-1", "t", KEY) is None
+    assert down.reads == 2
+
+
+def test_a_peer_that_refuses_one_read_is_asked_for_the_next() -> None:
+    down = Unreachable()
+    down.error = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+    peers = DynamoDbPeers({"eu-west-1": down}.__getitem__)  # type: ignore[arg-type]  # the one method
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            peers.get("eu-west-1", "t", KEY)
+    assert down.reads == 2
