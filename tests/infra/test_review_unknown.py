@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domicile.errors import UserError
 from domicile.review.findings import Severity
 from tests.infra.changed import ACCOUNT, Changed, named
 from tests.infra.changes import Change, added, added_with_reference, one_statement_more, pattern_of, set_of
@@ -255,3 +256,11 @@ def test_what_can_not_be_judged_is_not_taken_for_safe(
     found = changed.review(tmp_path)
     assert not found.clean
     assert resource in {name.split(" ")[0] for name in named(found, Severity.UNKNOWN)}
+
+
+def test_a_resource_of_a_provider_by_another_name_is_refused(stacks: Path, tmp_path: Path) -> None:
+    changed = Changed(stacks)
+    changed.stack(_HERE)["provider"]["others"] = [{"region": _HERE}]
+    changed.one(_HERE, "aws_sqs_queue", "queue-quarantine_queue")["provider"] = "others"
+    with pytest.raises(UserError, match="provider: has no others; accepted: aws"):
+        changed.review(tmp_path)
