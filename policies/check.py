@@ -50,7 +50,9 @@ def evaluate(plan: Mapping[str, Any], asked: Sequence[Policy]) -> dict[str, list
     interpreter = Interpreter()
     for folder in sorted({"plan", *(policy.folder for policy in asked)}):
         load(interpreter, folder)
-    interpreter.set_input({"plan": plan, "run": {}})
+    # regopy gives quotes back without an escape, and only the key of an instance has any.
+    changes = [{**change, "address": change["address"].replace('"', "'")} for change in plan["resource_changes"]]
+    interpreter.set_input({"plan": {**plan, "resource_changes": changes}, "run": {}})
     # One query, because each one compiles all modules anew.
     queries = ", ".join(f'"{policy.name}": {policy.query}' for policy in asked)
     found: dict[str, list[str]] = ask(interpreter, f"{{{queries}}}")

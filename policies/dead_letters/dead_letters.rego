@@ -1,4 +1,5 @@
-# Avoid: an event target, or a function that follows a stream, without a dead-letter queue.
+# Avoid: an event target, a function that follows a stream, or a queue that a function consumes, without a dead-letter
+# queue.
 # Prefer: a queue of the same stack that holds what could not be delivered.
 # Rationale: EventBridge and Lambda drop what they have given up, and a replica that missed one change stays wrong. No
 # change is in what AWS's own bus tells a topic.
@@ -28,17 +29,41 @@ deny contains message if {
 
 deny contains message if {
 	some mapping in plan.of_type({"aws_lambda_event_source_mapping"})
-	some queue in plan.of_type({"aws_sqs_queue"})
-	queue.address in plan.references(mapping, "event_source_arn")
-	not is_string(object.get(queue.change.after, "redrive_policy", null))
-	count(plan.references(queue, "redrive_policy")) == 0
-	message := sprintf("%s: a function consumes the queue, and it has no dead-letter queue", [queue.address])
+	object.get(mapping.change.after, "starting_position", null) in {null, ""}
+	not redriven(mapping)
+	message := sprintf("%s: the function consumes no queue of this stack that has a dead-letter queue", [mapping.address])
 }
 
-kept(resource, argument, _) if plan.made_here(resource, argument, "aws_sqs_queue")
+kept(resource, argument, arns) if {
+	count(arns) == 0
+	plan.made_here(resource, argument, "aws_sqs_queue")
+}
 
 kept(_, _, arns) if {
 	some arn in arns
 	is_string(arn)
-	startswith(arn, sprintf("arn:%s:sqs:%s:%s:", [plan.partition, plan.region, plan.account]))
+	startswith(arn, own_queues)
+}
+
+own_queues := sprintf("arn:%s:sqs:%s:%s:", [plan.partition, plan.region, plan.account])
+
+redriven(mapping) if {
+	plan.made_here(mapping, "event_source_arn", "aws_sqs_queue")
+	consumed := [queue |
+		some queue in plan.of_type({"aws_sqs_queue"})
+		plan.without_instances(queue.address) in plan.references(mapping, "event_source_arn")
+	]
+	count(consumed) > 0
+	count([queue | some queue in consumed; not has_letters(queue)]) == 0
+}
+
+has_letters(queue) if {
+	is_string(queue.change.after.redrive_policy)
+	startswith(json.unmarshal(queue.change.after.redrive_policy).deadLetterTargetArn, own_queues)
+}
+
+has_letters(queue) if {
+	not is_string(object.get(queue.change.after, "redrive_policy", null))
+	some reference in plan.references(queue, "redrive_policy")
+	startswith(reference, "aws_sqs_queue.")
 }

@@ -31,3 +31,30 @@ test_accepts_a_notice_of_awss_own_bus_without if {
 		[],
 	)
 }
+
+consumed_by(address, redrive) := [
+	plan_test.resource("aws_sqs_queue.q", redrive),
+	plan_test.unknown(address, {}, {"event_source_arn": true}),
+]
+
+test_accepts_the_instance_of_a_mapping_whose_queue_has_dead_letters if {
+	letters := json.marshal({"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:letters"})
+	count(dead_letters.deny) == 0 with input.plan as plan_test.of(
+		consumed_by("aws_lambda_event_source_mapping.m[0]", {"redrive_policy": letters}),
+		[["aws_lambda_event_source_mapping.m", "event_source_arn", "aws_sqs_queue.q"]],
+	)
+}
+
+test_denies_the_instance_of_a_mapping_whose_queue_has_none if {
+	count(dead_letters.deny) == 1 with input.plan as plan_test.of(
+		consumed_by("aws_lambda_event_source_mapping.m[0]", {"redrive_policy": ""}),
+		[["aws_lambda_event_source_mapping.m", "event_source_arn", "aws_sqs_queue.q"]],
+	)
+}
+
+test_denies_a_mapping_of_a_queue_that_is_looked_up if {
+	count(dead_letters.deny) == 1 with input.plan as plan_test.of(
+		consumed_by("aws_lambda_event_source_mapping.m", {}),
+		[["aws_lambda_event_source_mapping.m", "event_source_arn", "data.aws_sqs_queue.q"]],
+	)
+}

@@ -49,11 +49,15 @@ table_of(replica) := split(replica.change.after.global_table_arn, ":table/")[1] 
 	is_string(replica.change.after.global_table_arn)
 }
 
-table_of(replica) := table.change.after.name if {
+table_of(replica) := name if {
 	replica.type == "aws_dynamodb_table_replica"
 	not is_string(object.get(replica.change.after, "global_table_arn", null))
-	some table in of_type({"aws_dynamodb_table"})
-	table.address in references(replica, "global_table_arn")
+	names := {table.change.after.name |
+		some table in of_type({"aws_dynamodb_table"})
+		table.address in references(replica, "global_table_arn")
+	}
+	count(names) == 1
+	some name in names
 }
 
 # Whether a resource is a native table, or the replica of one. A table that the document also calls localized is not.
@@ -73,14 +77,27 @@ inside(arn) if {
 	parts[4] == account
 }
 
+# What the root configuration says of a resource. Of one in a child module it says nothing, and this is undefined.
+configured(resource) := object.get(found, "expressions", {}) if {
+	some found in input.plan.configuration.root_module.resources
+	found.address == without_instances(resource.address)
+}
+
+# An address in the configuration: count and for_each make instances of it, which follow in brackets.
+without_instances(address) := split(address, "[")[0]
+
 # What the configuration of a resource refers to in an argument or a block. A value that is not known before the apply
-# can be judged by that alone. (Resources of child modules are not looked up: they have no references here.)
+# can be judged by that alone.
 references(resource, argument) := {reference |
-	some configured in input.plan.configuration.root_module.resources
-	configured.address == resource.address
-	walk(configured.expressions[argument], [path, found])
+	walk(configured(resource)[argument], [path, found])
 	path[count(path) - 1] == "references"
 	some reference in found
+}
+
+# Whether the configuration has no such argument. What AWS chooses instead is known after the apply, too.
+left_out(resource, argument) if {
+	expressions := configured(resource)
+	not argument in object.keys(expressions)
 }
 
 # Whether a value that is not known yet is a value of this stack's own resources of one type.
@@ -96,17 +113,23 @@ notice(target) if {
 	startswith(target.change.after.arn, sprintf("arn:%s:sns:%s:%s:", [partition, region, account]))
 }
 
-# Every policy document that the plan tells, with where it stands.
-policies := array.concat(attached, inline)
+# The arguments that hold a policy document.
+policy_arguments := {"policy", "assume_role_policy", "policy_document", "access_policy"}
 
-attached := [{"resource": resource, "statements": statements(resource.change.after[argument])} |
+# Every policy document that the plan tells, with where it stands.
+policies := [{"resource": told.resource, "statements": statements(told.text)} | some told in policy_texts]
+
+# The same as they are written. Where there is none, AWS may tell an empty one.
+policy_texts := [told | some told in array.concat(attached, inline); told.text != ""]
+
+attached := [{"resource": resource, "text": resource.change.after[argument]} |
 	some resource in input.plan.resource_changes
 	resource.mode == "managed"
-	some argument in ["policy", "assume_role_policy"]
+	some argument in policy_arguments
 	is_string(resource.change.after[argument])
 ]
 
-inline := [{"resource": resource, "statements": statements(block.policy)} |
+inline := [{"resource": resource, "text": block.policy} |
 	some resource in of_type({"aws_iam_role"})
 	some block in resource.change.after.inline_policy
 	is_string(block.policy)

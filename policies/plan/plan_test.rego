@@ -60,3 +60,17 @@ test_a_localized_table_is_not_native_whatever_else_the_document_says if {
 	not plan.of_native_table(resource("aws_dynamodb_table.t", {"name": "shop-prices"})) with input.plan as of([confused], [])
 	not plan.of_native_table(resource("aws_dynamodb_table.l", {"name": "shop-prices-ledger"})) with input.plan as of([confused], [])
 }
+
+test_an_instance_refers_to_what_its_configuration_does if {
+	told := of([], [["aws_sqs_queue.q", "redrive_policy", "aws_sqs_queue.d.arn"]])
+	plan.made_here(resource("aws_sqs_queue.q[0]", {}), "redrive_policy", "aws_sqs_queue") with input.plan as told
+	plan.left_out(resource("aws_sqs_queue.q[0]", {}), "policy") with input.plan as told
+	not plan.left_out(resource("aws_sqs_queue.q[0]", {}), "redrive_policy") with input.plan as told
+}
+
+test_the_configuration_of_a_module_tells_nothing if {
+	told := of([], [["aws_sqs_queue.q", "redrive_policy", "aws_sqs_queue.d.arn"]])
+	module := resource("module.m.aws_sqs_queue.q", {})
+	not plan.made_here(module, "redrive_policy", "aws_sqs_queue") with input.plan as told
+	not plan.left_out(module, "policy") with input.plan as told
+}

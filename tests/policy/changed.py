@@ -31,12 +31,26 @@ class Changed:
         resource["change"]["after"].update(arguments)
         self._forget(resource, *arguments)
 
-    def hide(self, type_: str, part: str, argument: str, reference: str) -> None:
-        """Make an argument of the first such resource a value that is known after the apply."""
+    def hide(self, type_: str, part: str, argument: str, *references: str) -> None:
+        """Make an argument of the first such resource a value that is known after the apply.
+
+        One without references is a function's, as ``uuid()`` is.
+        """
         resource = self.change(type_, part)
         resource["change"]["after"].pop(argument, None)
         resource["change"]["after_unknown"][argument] = True
-        self._refer(resource["address"], argument, reference)
+        self._expressions(resource["address"])[argument] = {"references": [*references]} if references else {}
+
+    def mark(self, type_: str, part: str, /, **marks: Any) -> None:
+        """Replace what is known of arguments of the first such resource by marks of what is not."""
+        change = self.change(type_, part)["change"]
+        change["after_unknown"].update(marks)
+        change["after"] = {name: value for name, value in change["after"].items() if name not in marks}
+
+    def move(self, type_: str, part: str, address: str) -> None:
+        """Make the first such resource an instance, or a module's: ``{}`` is its address in the configuration."""
+        resource = self.change(type_, part)
+        resource["address"] = address.format(resource["address"])
 
     def add(self, type_: str, /, **arguments: Any) -> None:
         """Add a resource ``added``."""
@@ -69,9 +83,6 @@ class Changed:
         for argument in arguments:
             resource["change"]["after_unknown"].pop(argument, None)
             self._expressions(resource["address"]).pop(argument, None)
-
-    def _refer(self, address: str, argument: str, reference: str) -> None:
-        self._expressions(address)[argument] = {"references": [reference]}
 
     def _expressions(self, address: str) -> dict[str, Any]:
         configured = self.plan["configuration"]["root_module"]["resources"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,18 @@ _RULE = "arn:aws:events:{}:" + _ACCOUNT + ":rule/shopease/inbox"
 _TABLE = "shopease-customers"
 _INLINE = "aws_iam_role_policy"
 _SEND = ["sqs:SendMessage"]
+_UNREADABLE = {
+    "a policy that is no JSON": "everyone",
+    "a policy without statements": '{"statement": []}',
+    "a policy without effect": '{"Statement": [{"effect": "Allow", "Principal": "*", "Action": "*"}]}',
+    "a policy with an element of another name": '{"Statement": {"Effect": "Allow", "principal": "*"}}',
+}
+
+
+def _allowing(account: str) -> str:
+    return json.dumps(
+        {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "logs:PutLogEvents"}]}
+    )
 
 
 def _from_rules(**keys: Any) -> Callable[[Changed], None]:
@@ -88,6 +101,18 @@ DOCUMENT_MUTATIONS = [
         "names no source of the deployment",
         lambda plan: plan.add("aws_lambda_permission", principal="s3.amazonaws.com", source_arn=None),
     ),
+    Mutation(
+        "principals_inside",
+        "everyone on a log group",
+        "admits the AWS principal *",
+        lambda plan: plan.add("aws_cloudwatch_log_resource_policy", policy_document=_allowing("*")),
+    ),
+    Mutation(
+        "principals_inside",
+        "another account on a destination of logs",
+        f"admits the AWS principal {_FOREIGN}",
+        lambda plan: plan.add("aws_cloudwatch_log_destination_policy", access_policy=_allowing(_FOREIGN)),
+    ),
     Mutation("no_wildcards", "every action", "allows the action *", _work(Action="*", Resource=[])),
     Mutation(
         "no_wildcards", "a family of actions", "allows the action sqs:Get*", _work(Action=["sqs:Get*"], Resource=[])
@@ -140,6 +165,15 @@ DOCUMENT_MUTATIONS = [
         lambda plan: plan.add(
             "aws_iam_role_policy_attachment", policy_arn="arn:aws:iam::aws:policy/AdministratorAccess"
         ),
+    ),
+    *(
+        Mutation(
+            "known_policies",
+            what,
+            "is none that the rules can read",
+            lambda plan, text=text: plan.add("aws_sqs_queue_policy", policy=text),  # type: ignore[misc]
+        )
+        for what, text in _UNREADABLE.items()
     ),
     Mutation(
         "known_policies",

@@ -157,7 +157,7 @@ RESOURCE_MUTATIONS = [
     Mutation(
         "dead_letters",
         "a consumed queue without one",
-        "a function consumes the queue",
+        "the function consumes no queue of this stack that has a dead-letter queue",
         lambda plan: plan.set("aws_sqs_queue", "inbox_queue", redrive_policy=None),
     ),
     Mutation(

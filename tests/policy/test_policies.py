@@ -17,9 +17,10 @@ from tests.policy.changed import Changed, Mutation
 from tests.policy.document_mutations import DOCUMENT_MUTATIONS
 from tests.policy.resource_mutations import RESOURCE_MUTATIONS
 from tests.policy.shape import first_plan
+from tests.policy.untold_mutations import UNTOLD_MUTATIONS
 
 POLICIES = {policy.name: policy for policy in policies()}
-MUTATIONS = [*RESOURCE_MUTATIONS, *DOCUMENT_MUTATIONS]
+MUTATIONS = [*RESOURCE_MUTATIONS, *DOCUMENT_MUTATIONS, *UNTOLD_MUTATIONS]
 _BRIDGE = ROOT / "examples" / "bridge" / "domicile.yaml"
 
 

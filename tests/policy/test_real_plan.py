@@ -18,6 +18,7 @@ from tests.policy.changed import Changed
 from tests.policy.document_mutations import DOCUMENT_MUTATIONS
 from tests.policy.resource_mutations import RESOURCE_MUTATIONS
 from tests.policy.shape import first_plan
+from tests.policy.untold_mutations import UNTOLD_MUTATIONS
 from tests.terraform import Terraform, empty_aws
 
 pytestmark = pytest.mark.slow
@@ -61,7 +62,7 @@ def test_the_shape_is_that_of_the_plan(real: dict[str, Any], stack: Path) -> Non
 def test_a_changed_plan_is_told(real: dict[str, Any]) -> None:
     silent = []
     asked = {policy.name: policy for policy in policies()}
-    for mutation in (*RESOURCE_MUTATIONS, *DOCUMENT_MUTATIONS):
+    for mutation in (*RESOURCE_MUTATIONS, *DOCUMENT_MUTATIONS, *UNTOLD_MUTATIONS):
         changed = Changed(real)
         mutation.apply(changed)
         said = evaluate(changed.plan, [asked[mutation.rule]])[mutation.rule]
