@@ -53,7 +53,7 @@ def test_every_action_is_named_and_every_arn_is_of_the_stacks_account(files: lis
             assert statement["Effect"] == "Allow"
             assert [action for action in statement["Action"] if "*" in action] == []
             for arn in statement["Resource"]:
-                assert arn == "*" or arn.split(":")[4] == _ACCOUNT or ":s3:::" in arn, arn
+                assert arn == "*" or arn.split(":")[4] == _ACCOUNT or arn.split(":")[2] in ("s3", "route53"), arn
 
 
 def test_a_regions_policies_are_as_they_were_reviewed(stacks: Path) -> None:
@@ -99,6 +99,11 @@ def test_a_strong_table_is_made_in_all_its_regions_from_one(natively: Path) -> N
     targets = allowed(file, f"arn:aws:application-autoscaling:*:{_ACCOUNT}:scalable-target/*")
     assert {"application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"} <= targets
     assert "application-autoscaling:DescribeScalableTargets" in allowed(file, "*")
+
+
+def test_an_interface_endpoint_takes_the_name_of_its_service(bridged: Path) -> None:
+    file = bridged / "harbour-cn-north-1" / "cdk.tf.json"
+    assert allowed(file, "arn:aws-cn:route53:::hostedzone/*") == {"route53:AssociateVPCWithHostedZone"}
 
 
 def test_a_role_is_passed_to_the_services_that_take_it_alone(stacks: Path) -> None:

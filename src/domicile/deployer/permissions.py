@@ -337,6 +337,12 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "CreateVpcEndpoint ModifyVpcEndpoint",
         ),
         Grant("ec2", ("vpc-endpoint/*",), "DeleteVpcEndpoints"),
+        # The zone with a service's own name, which belongs to AWS; Route 53 has asked for the VPC too.
+        Grant(
+            "route53",
+            ("arn:{partition}:route53:::hostedzone/*", "arn:{partition}:ec2:{region}:{account}:vpc/*"),
+            "AssociateVPCWithHostedZone",
+        ),
         Grant("ec2", (), "DescribeVpcEndpoints DescribePrefixLists"),
     ),
 }
