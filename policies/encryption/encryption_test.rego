@@ -29,9 +29,9 @@ test_accepts_a_native_table_under_aws_own_key if {
 	count(encryption.deny) == 0 with input.plan as plan_test.of(
 		[plan_test.resource(
 			"aws_dynamodb_table.t",
-			{"name": "shop-prices", "server_side_encryption": [{"enabled": false}]},
+			{"name": "shop-prices", "server_side_encryption": [{"enabled": false, "kms_key_arn": ""}]},
 		)],
-		[],
+		[["aws_dynamodb_table.t", "name", "var.name"]],
 	)
 }
 
@@ -41,7 +41,7 @@ test_accepts_a_native_tables_replica_without_a_key_of_its_own if {
 			"aws_dynamodb_table_replica.r",
 			{"global_table_arn": "arn:aws:dynamodb:us-east-1:111122223333:table/shop-prices"},
 		)],
-		[],
+		[["aws_dynamodb_table_replica.r", "global_table_arn", "var.table"]],
 	)
 }
 
@@ -63,6 +63,19 @@ test_denies_a_localized_table_under_aws_own_key if {
 		[plan_test.resource(
 			"aws_dynamodb_table.t",
 			{"name": "shop-customers", "server_side_encryption": [{"enabled": false}]},
+		)],
+		[],
+	)
+}
+
+test_denies_a_localized_table_whose_encryption_is_off if {
+	count(encryption.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_dynamodb_table.t",
+			{"name": "shop-customers", "server_side_encryption": [{
+				"enabled": false,
+				"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/k",
+			}]},
 		)],
 		[],
 	)

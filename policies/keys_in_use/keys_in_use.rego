@@ -1,5 +1,5 @@
-# Avoid: a plan that disables or deletes a table's key or the key's policy, takes the key out of the account's hands, or
-# replaces a replica.
+# Avoid: a plan that disables a key or may do so, deletes a table's key or a key's policy, takes a key out of the
+# account's hands, or replaces a replica.
 # Prefer: to delete the replica first, and its key when the table is ACTIVE again.
 # Rationale: DynamoDB takes a replica whose key can't be used out of the Global Table after 20 hours, for good; one that
 # is replaced is gone with its Region's service until it is full again.
@@ -10,8 +10,8 @@ import rego.v1
 
 deny contains message if {
 	some key in plan.of_type({"aws_kms_key"})
-	object.get(key.change.after, "is_enabled", true) == false
-	message := sprintf("%s: the key is disabled", [key.address])
+	not enabled(key.change)
+	message := sprintf("%s: the key is disabled, or the plan does not tell", [key.address])
 }
 
 deny contains message if {
@@ -42,6 +42,11 @@ deny contains message if {
 	some replica in plan.of_type({"aws_dynamodb_table_replica"})
 	"delete" in replica.change.actions
 	message := sprintf("%s: the replica is replaced", [replica.address])
+}
+
+enabled(change) if {
+	object.get(change.after, "is_enabled", true) == true
+	object.get(change.after_unknown, "is_enabled", false) == false
 }
 
 # A replica keeps its key, whatever is planned for it.

@@ -80,3 +80,10 @@ test_denies_a_denial_for_the_account if {
 	account := {"Effect": "Deny", "Principal": {"AWS": "111122223333"}, "Action": "kms:Decrypt"}
 	count(keys_in_use.deny) == 1 with input.plan as plan_test.of(key([administered, account]), [])
 }
+
+test_denies_a_key_that_may_be_disabled if {
+	count(keys_in_use.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.unknown("aws_kms_key.k", {}, {"is_enabled": true})],
+		[],
+	)
+}

@@ -15,7 +15,7 @@ _REPLICA = "aws_dynamodb_table_replica"
 _INLINE = "aws_iam_role_policy"
 _ATTACHMENT = "aws_iam_role_policy_attachment"
 _UNTOLD = "does not tell the policy before the apply"
-_UNATTACHED = "attaches a policy that the plan does not tell"
+_UNATTACHED = "attaches a policy that is unknown"
 _NO_LETTERS = "the function consumes no queue of this stack that has a dead-letter queue"
 _ELSEWHERE = {
     "an instance by number": "{}[0]",
@@ -150,5 +150,13 @@ UNTOLD_MUTATIONS = [
     Mutation("dead_letters", "a stream read from who knows where", _NO_LETTERS, _stream_of_unknown_position),
     Mutation(
         "dead_letters", "a target with one of another Region", "the target has no dead-letter", _letters_elsewhere
+    ),
+    Mutation("encryption", "a table whose encryption is off", "is not encrypted with the key", _encryption_off),
+    Mutation("encryption", "a table whose encryption is unknown", "is not encrypted with the key", _encryption_unknown),
+    Mutation(
+        "keys_in_use",
+        "a key that may be disabled",
+        "the key is disabled, or the plan does not tell",
+        lambda plan: plan.mark("aws_kms_key", "", is_enabled=True),
     ),
 ]
