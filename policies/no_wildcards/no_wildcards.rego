@@ -1,4 +1,5 @@
-# Avoid: an allowed action or resource that is a wildcard, or everything but some, or a policy that AWS maintains.
+# Avoid: an allowed action or resource that is a wildcard, or everything but some; to attach a policy that AWS
+# maintains, or one that the plan does not tell.
 # Prefer: named actions on named resources; each wildcard that has to be is accepted by a function below, named for why.
 # Rationale: a role that is taken over can do what its policy says, and a policy of AWS's says more from time to time.
 package terraform.policies.no_wildcards
@@ -16,6 +17,18 @@ without_resources := {
 	"ec2:UnassignPrivateIpAddresses",
 	"xray:PutTelemetryRecords",
 	"xray:PutTraceSegments",
+}
+
+# The argument by which each type attaches policies.
+attached := {
+	"aws_iam_group_policy_attachment": "policy_arn",
+	"aws_iam_group_policy_attachments_exclusive": "policy_arns",
+	"aws_iam_policy_attachment": "policy_arn",
+	"aws_iam_role": "managed_policy_arns",
+	"aws_iam_role_policy_attachment": "policy_arn",
+	"aws_iam_role_policy_attachments_exclusive": "policy_arns",
+	"aws_iam_user_policy_attachment": "policy_arn",
+	"aws_iam_user_policy_attachments_exclusive": "policy_arns",
 }
 
 deny contains message if {
@@ -45,15 +58,21 @@ deny contains message if {
 }
 
 deny contains message if {
-	some attachment in plan.of_type({
-		"aws_iam_group_policy_attachment",
-		"aws_iam_policy_attachment",
-		"aws_iam_role_policy_attachment",
-		"aws_iam_user_policy_attachment",
-	})
-	is_string(attachment.change.after.policy_arn)
-	regex.match(`^arn:[^:]+:iam::aws:policy/`, attachment.change.after.policy_arn)
-	message := sprintf("%s: attaches %s, which AWS maintains", [attachment.address, attachment.change.after.policy_arn])
+	some type, argument in attached
+	some resource in plan.of_type({type})
+	some arn in plan.listed(resource.change.after[argument])
+	is_string(arn)
+	regex.match(`^arn:[^:]+:iam::aws:policy/`, arn)
+	message := sprintf("%s: attaches %s, which AWS maintains", [resource.address, arn])
+}
+
+deny contains message if {
+	some type, argument in attached
+	some resource in plan.of_type({type})
+	true in plan.listed(resource.change.after_unknown[argument])
+	not plan.left_out(resource, argument)
+	not plan.made_here(resource, argument, "aws_iam_policy")
+	message := sprintf("%s: attaches a policy that is unknown, and none of this stack", [resource.address])
 }
 
 wildcard(text) if regex.match(`[*?]`, text)

@@ -51,3 +51,34 @@ test_accepts_traces_which_have_no_resource if {
 		[],
 	)
 }
+
+test_denies_a_policy_of_awss_among_a_roles_own if {
+	count(no_wildcards.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_iam_role.r",
+			{"managed_policy_arns": ["arn:aws:iam::aws:policy/AdministratorAccess"]},
+		)],
+		[],
+	)
+}
+
+test_accepts_a_role_without_policies_of_its_own if {
+	count(no_wildcards.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.unknown("aws_iam_role.r", {}, {"managed_policy_arns": true})],
+		[["aws_iam_role.r", "name", "var.name"]],
+	)
+}
+
+test_accepts_an_attached_policy_of_this_stack if {
+	count(no_wildcards.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.unknown("aws_iam_role_policy_attachment.a", {}, {"policy_arn": true})],
+		[["aws_iam_role_policy_attachment.a", "policy_arn", "aws_iam_policy.p.arn"]],
+	)
+}
+
+test_denies_an_attached_policy_that_is_looked_up if {
+	count(no_wildcards.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.unknown("aws_iam_role_policy_attachment.a", {}, {"policy_arn": true})],
+		[["aws_iam_role_policy_attachment.a", "policy_arn", "data.aws_iam_policy.p.arn"]],
+	)
+}

@@ -166,6 +166,22 @@ DOCUMENT_MUTATIONS = [
             "aws_iam_role_policy_attachment", policy_arn="arn:aws:iam::aws:policy/AdministratorAccess"
         ),
     ),
+    Mutation(
+        "no_wildcards",
+        "a policy of AWS's among a role's own",
+        "attaches arn:aws:iam::aws:policy/AdministratorAccess",
+        lambda plan: plan.set(
+            "aws_iam_role", "listener", managed_policy_arns=["arn:aws:iam::aws:policy/AdministratorAccess"]
+        ),
+    ),
+    Mutation(
+        "no_wildcards",
+        "a policy of AWS's as the only one",
+        "attaches arn:aws:iam::aws:policy/AdministratorAccess",
+        lambda plan: plan.add(
+            "aws_iam_role_policy_attachments_exclusive", policy_arns=["arn:aws:iam::aws:policy/AdministratorAccess"]
+        ),
+    ),
     *(
         Mutation(
             "known_policies",

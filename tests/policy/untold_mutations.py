@@ -159,4 +159,22 @@ UNTOLD_MUTATIONS = [
         "the key is disabled, or the plan does not tell",
         lambda plan: plan.mark("aws_kms_key", "", is_enabled=True),
     ),
+    Mutation(
+        "no_wildcards",
+        "an attached policy",
+        _UNATTACHED,
+        _added(_ATTACHMENT, "policy_arn", "data.aws_iam_policy.p.arn"),
+    ),
+    Mutation(
+        "no_wildcards",
+        "a policy that a module attaches",
+        _UNATTACHED,
+        _added(_ATTACHMENT, "policy_arn", "aws_iam_policy.p.arn", address="module.m.{}"),
+    ),
+    Mutation(
+        "no_wildcards",
+        "a role's policy",
+        _UNATTACHED,
+        lambda plan: plan.hide("aws_iam_role", "listener", "managed_policy_arns", "data.aws_iam_policy.p.arn"),
+    ),
 ]
