@@ -1,4 +1,4 @@
-# Avoid: an archive of the bus, or another tap on what passes over it or through the streams.
+# Avoid: an archive of the bus, or another tap on what passes over it, through the streams or into the logs.
 # Prefer: the quarantine and the dead-letter queues, which hold what failed and nothing else.
 # Rationale: an archive keeps every event, full images of localized items among them, beyond the moment at which a moved
 # item was anonymized, and a replay would bring them back.
@@ -22,4 +22,10 @@ deny contains message if {
 		"aws_pipes_pipe",
 	})
 	message := sprintf("%s: a %s copies items to where no rule follows them", [tap.address, tap.type])
+}
+
+deny contains message if {
+	some policy in plan.of_type({"aws_cloudwatch_log_account_policy"})
+	not object.get(policy.change.after, "policy_type", "") == "DATA_PROTECTION_POLICY"
+	message := sprintf("%s: the policy may copy the logs of all groups to where no rule follows them", [policy.address])
 }

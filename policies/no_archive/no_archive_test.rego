@@ -17,3 +17,17 @@ test_accepts_a_bus if {
 		[],
 	)
 }
+
+test_denies_a_subscription_to_all_logs_of_the_account if {
+	count(no_archive.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource("aws_cloudwatch_log_account_policy.p", {"policy_type": "SUBSCRIPTION_FILTER_POLICY"})],
+		[],
+	)
+}
+
+test_accepts_a_protection_of_all_logs_of_the_account if {
+	count(no_archive.deny) == 0 with input.plan as plan_test.of(
+		[plan_test.resource("aws_cloudwatch_log_account_policy.p", {"policy_type": "DATA_PROTECTION_POLICY"})],
+		[],
+	)
+}

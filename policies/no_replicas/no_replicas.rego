@@ -1,4 +1,4 @@
-# Avoid: a Global Table's replica of a localized table or of a ledger.
+# Avoid: a Global Table's replica of a localized table or of a ledger, or that the plan leaves open whether one has any.
 # Prefer: Domicile's replication for localized tables, and Global Tables for tables without personal data.
 # Rationale: DynamoDB copies every item whole into every Region that has a replica.
 package terraform.policies.no_replicas
@@ -11,6 +11,13 @@ deny contains message if {
 	count(object.get(table.change.after, "replica", [])) > 0
 	not native(table.change.after.name)
 	message := sprintf("%s: the localized table has replicas of a Global Table", [table.address])
+}
+
+deny contains message if {
+	some table in plan.of_type({"aws_dynamodb_table"})
+	object.get(table.change.after_unknown, "replica", false) == true
+	not native(table.change.after.name)
+	message := sprintf("%s: the plan does not tell whether the localized table has replicas", [table.address])
 }
 
 # Terraform calls it an update. A table that has to be localized is replaced by another one, into which its items move.

@@ -67,3 +67,10 @@ test_accepts_a_native_table_that_loses_a_replica if {
 		[],
 	)
 }
+
+test_denies_a_localized_table_whose_replicas_are_unknown if {
+	count(no_replicas.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.unknown("aws_dynamodb_table.t", {"name": "shop-customers"}, {"replica": true})],
+		[],
+	)
+}

@@ -41,3 +41,30 @@ test_accepts_a_denial_of_everyone if {
 		[],
 	)
 }
+
+test_accepts_a_grant_to_a_role_of_the_account if {
+	count(principals_inside.deny) == 0 with input.plan as plan_test.of(
+		[
+			plan_test.resource("aws_kms_grant.g", {"grantee_principal": "arn:aws:iam::111122223333:role/r"}),
+			plan_test.unknown("aws_kms_grant.h", {}, {"grantee_principal": true}),
+		],
+		[["aws_kms_grant.h", "grantee_principal", "aws_iam_role.r.arn"]],
+	)
+}
+
+test_denies_a_grant_to_another_account if {
+	count(principals_inside.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource("aws_kms_grant.g", {"grantee_principal": "arn:aws:iam::999999999999:root"})],
+		[],
+	)
+}
+
+test_denies_everyone_on_a_log_group if {
+	count(principals_inside.deny) == 1 with input.plan as plan_test.of(
+		[plan_test.resource(
+			"aws_cloudwatch_log_resource_policy.p",
+			{"policy_document": json.marshal({"Statement": [{"Effect": "Allow", "Principal": "*"}]})},
+		)],
+		[],
+	)
+}

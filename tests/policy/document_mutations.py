@@ -113,6 +113,12 @@ DOCUMENT_MUTATIONS = [
         f"admits the AWS principal {_FOREIGN}",
         lambda plan: plan.add("aws_cloudwatch_log_destination_policy", access_policy=_allowing(_FOREIGN)),
     ),
+    Mutation(
+        "principals_inside",
+        "a grant of the key to another account",
+        "the grant admits a principal to the key",
+        lambda plan: plan.add("aws_kms_grant", grantee_principal=f"arn:aws:iam::{_FOREIGN}:root"),
+    ),
     Mutation("no_wildcards", "every action", "allows the action *", _work(Action="*", Resource=[])),
     Mutation(
         "no_wildcards", "a family of actions", "allows the action sqs:Get*", _work(Action=["sqs:Get*"], Resource=[])

@@ -160,6 +160,25 @@ UNTOLD_MUTATIONS = [
         lambda plan: plan.mark("aws_kms_key", "", is_enabled=True),
     ),
     Mutation(
+        "no_archive",
+        "a policy for all logs of the account",
+        "may copy the logs of all groups",
+        lambda plan: plan.add("aws_cloudwatch_log_account_policy", policy_type="SUBSCRIPTION_FILTER_POLICY"),
+    ),
+    Mutation(
+        "no_archive",
+        "a policy of a kind that is unknown",
+        "may copy the logs of all groups",
+        _added("aws_cloudwatch_log_account_policy", "policy_type", "var.kind"),
+    ),
+    Mutation(
+        "no_replicas",
+        "replicas that are unknown",
+        "does not tell whether the localized table has replicas",
+        lambda plan: plan.mark(_TABLE, "customers_table", replica=True),
+    ),
+    Mutation("no_replicas", "the replica of one of two", "the plan does not tell of which", _replica_of_one_of_two),
+    Mutation(
         "no_wildcards",
         "an attached policy",
         _UNATTACHED,
@@ -176,5 +195,11 @@ UNTOLD_MUTATIONS = [
         "a role's policy",
         _UNATTACHED,
         lambda plan: plan.hide("aws_iam_role", "listener", "managed_policy_arns", "data.aws_iam_policy.p.arn"),
+    ),
+    Mutation(
+        "principals_inside",
+        "a grant of the key to who knows whom",
+        "the grant admits a principal to the key",
+        _added("aws_kms_grant", "grantee_principal", "var.principal"),
     ),
 ]
