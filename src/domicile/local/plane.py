@@ -35,6 +35,7 @@ from domicile.local.adaptations import (
     security_groups,
     streams,
     time_to_live,
+    vpc_endpoints,
 )
 from domicile.local.faults import Faults
 from domicile.local.gateway import gateway
@@ -66,6 +67,7 @@ async def run(port: int, sandbox_files: Path, partition: str) -> None:
     managed_keys.install()
     security_groups.install()
     time_to_live.install(loop)
+    vpc_endpoints.install()
 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
