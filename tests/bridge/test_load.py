@@ -12,7 +12,6 @@ import pytest
 
 from domicile.core.control import Control, Image
 from domicile.core.parcels import Parcel
-from domicile.load.items import MARKER
 from domicile.project import find_root
 from tests.bridge.conftest import FILE
 from tests.bridge.sides import (
@@ -71,7 +70,7 @@ def test_a_load_of_both_directions_over_a_cut_link_converges_and_leaves_nothing_
     assert report["converged_s"] is not None
     assert report["writes"]["delete"] > 0
 
-    rest = {region: held(sides, region, report["run"]) for region in sides.all}
+    rest = {region: sides.customers_of_run(region, report["run"]) for region in sides.all}
     keys = {key for images in rest.values() for key in images}
     for key in keys:
         assert_at_home({region: images[key] for region, images in rest.items() if key in images})
@@ -83,7 +82,7 @@ def test_a_load_of_both_directions_over_a_cut_link_converges_and_leaves_nothing_
             assert_may_cross(parcel)
 
     assert run.do("--remove", report["run"], "--rate", "50") == {"deleted": len(keys)}
-    assert not any(held(sides, region, report["run"]) for region in sides.all)
+    assert not any(sides.customers_of_run(region, report["run"]) for region in sides.all)
 
 
 def kind_of(parcel: Parcel) -> str:
@@ -100,19 +99,3 @@ def assert_at_home(images: dict[str, Image]) -> None:
         assert control is not None
         assert region in STUBS[authority] or region == control.version.region
         assert_redacted(images[region])
-
-
-def held(sides: Sides, region: str, run: str) -> dict[str, Image]:
-    """Return the items of a run that a Region has."""
-    pages = (
-        sides.client("dynamodb", region)
-        .get_paginator("scan")
-        .paginate(
-            TableName="shopease-customers",
-            ConsistentRead=True,
-            FilterExpression="begins_with(#marker, :run)",
-            ExpressionAttributeNames={"#marker": MARKER},
-            ExpressionAttributeValues={":run": {"S": run}},
-        )
-    )
-    return {item["customer_id"]["S"]: item for page in pages for item in page["Items"]}

@@ -12,6 +12,7 @@ from domicile.aws.quarantine import join
 from domicile.aws.wire import from_boto, to_boto
 from domicile.core.control import Control, Image
 from domicile.core.errors import RecordInvalidError
+from domicile.load.items import MARKER
 from domicile.local.api import LocalAws
 
 Found = TypeVar("Found")
@@ -84,6 +85,21 @@ class Regions:
     def await_absence(self, table: str, key: Image) -> None:
         """Wait until no Region has the item."""
         eventually(lambda: self.images(table, key), lambda images: not any(images.values()), "absence everywhere")
+
+    def customers_of_run(self, region: str, run: str) -> dict[str, Image]:
+        """Return the customers that a run of ``domicile load`` wrote and that a Region has, by their ids."""
+        pages = (
+            self.client("dynamodb", region)
+            .get_paginator("scan")
+            .paginate(
+                TableName=self._tables["customers"],
+                ConsistentRead=True,
+                FilterExpression="begins_with(#marker, :run)",
+                ExpressionAttributeNames={"#marker": MARKER},
+                ExpressionAttributeValues={":run": {"S": run}},
+            )
+        )
+        return {item["customer_id"]["S"]: from_boto(item) for page in pages for item in page["Items"]}
 
     def queue_url(self, region: str, role: str) -> str:
         """Return the URL of a queue of the deployment."""

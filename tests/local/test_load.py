@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from domicile.core.control import Control, Image
-from domicile.load.items import MARKER
+from domicile.core.control import Control
 from domicile.local.account import client_environment
 from domicile.local.api import LocalAws
 from domicile.project import find_root
@@ -61,21 +60,6 @@ class Loading:
         return {path.stem: path.read_text().count('"at"') for path in self.folder.glob("*.jsonl")}
 
 
-def held(regions: Regions, region: str, run: str) -> dict[str, Image]:
-    pages = (
-        regions.client("dynamodb", region)
-        .get_paginator("scan")
-        .paginate(
-            TableName="shopease-customers",
-            ConsistentRead=True,
-            FilterExpression="begins_with(#marker, :run)",
-            ExpressionAttributeNames={"#marker": MARKER},
-            ExpressionAttributeValues={":run": {"S": run}},
-        )
-    )
-    return {item["customer_id"]["S"]: item for page in pages for item in page["Items"]}
-
-
 def test_a_run_that_is_interrupted_goes_on_converges_and_can_be_removed(
     regions: Regions, local_aws: LocalAws, tmp_path: Path
 ) -> None:
@@ -99,7 +83,7 @@ def test_a_run_that_is_interrupted_goes_on_converges_and_can_be_removed(
     }
     assert Path(report["chart"]).read_bytes().startswith(b"\x89PNG")
 
-    images = {region: held(regions, region, run) for region in regions.all}
+    images = {region: regions.customers_of_run(region, run) for region in regions.all}
     remaining = ITEMS - report["writes"]["delete"]
     assert {region: len(items) for region, items in images.items()} == dict.fromkeys(regions.all, remaining)
     for region, items in images.items():
@@ -111,5 +95,5 @@ def test_a_run_that_is_interrupted_goes_on_converges_and_can_be_removed(
             assert (item["name"] == {"S": "[redacted]"}) == control.is_stub
 
     assert load.finish("--remove", run, "--rate", "100") == {"deleted": remaining}
-    assert not any(held(regions, region, run) for region in regions.all)
+    assert not any(regions.customers_of_run(region, run) for region in regions.all)
     assert load.written() == {}
