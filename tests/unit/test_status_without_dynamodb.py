@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from domicile.accounts import Accounts
-from domicile.cli.main import main
 from domicile.deployment import Deployment
 from domicile.status import queues_of
+from tests.unit.command_line import command_line
 
 VIRGINIA, IRELAND = "us-east-1", "eu-west-1"
 FILE = f"""
@@ -44,21 +43,15 @@ class Refused(Accounts):
 def test_the_native_rows_alone_are_unreachable(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, as_json: bool
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr("domicile.accounts.Accounts", Refused)
-    monkeypatch.setattr(sys, "argv", ["domicile", "status", *(["--json"] if as_json else [])])
-    monkeypatch.chdir(tmp_path)
-    Path("domicile.yaml").write_text(FILE)
+    run = command_line(FILE, tmp_path, monkeypatch, capsys)
     deployment = Deployment.load(Path("domicile.yaml"))
-    with mock_aws(), pytest.raises(SystemExit) as ended:
+    with mock_aws():
         for region in deployment.regions:
             for role in queues_of(deployment, region):
                 boto3.client("sqs", region_name=region).create_queue(QueueName=f"shopease-{role}")
-        main()
-    out = capsys.readouterr().out
-    assert ended.value.code == 1, "something could not be read"
+        code, out, _ = run("status", *(["--json"] if as_json else []))
+    assert code == 1, "something could not be read"
     if as_json:
         found = json.loads(out)
         assert [(one["region"], one["error"], one["quarantined"]) for one in found["regions"]] == [
