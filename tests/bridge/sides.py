@@ -22,7 +22,7 @@ from domicile.core.partitions import partition_of
 from domicile.local import api
 from domicile.local.api import LocalAws
 from domicile.project import find_root
-from tests.local.regions import CONTROL, Regions, eventually
+from tests.local.regions import CONTROL, Regions, eventually, text
 
 SINGAPORE, IRELAND, BEIJING, NINGXIA = "ap-southeast-1", "eu-west-1", "cn-north-1", "cn-northwest-1"
 GATEWAYS = {SINGAPORE: BEIJING, BEIJING: SINGAPORE}
@@ -148,6 +148,7 @@ def assert_may_cross(parcel: Parcel) -> None:
         assert authority is None
     elif mutation.operation is Operation.STUB:
         assert authority == "EU"
+        assert "canary" not in text(mutation.to_json())
         assert_redacted(image)
     elif mutation.operation is Operation.MOVE:
         assert {"CN": BEIJING, "EU": IRELAND, "SG": SINGAPORE}[authority or ""] == mutation.home
