@@ -162,8 +162,7 @@ class Session:
             if self._writes:
                 same = SameValue(name, image[name], move.localized.key_names[0])
                 update = Update(table=move.target, key=self._key(image), assign={}, remove=(name,), condition=same)
-                with _reported(primary):
-                    self._stores[primary].write(update)
+                self._places[primary].store.write(update)
             count += 1
         return count
 
@@ -209,9 +208,8 @@ class Session:
                     self._wait(len(self._places))
                     self._removals.resume(entry)
             for image in self._items(place, move.target, expression, (segment, segments), only=self._head):
-                with _reported(region):
-                    if self._stores[region].get(move.source, self._key(image)) is not None:
-                        continue
+                if self._places[region].store.get(move.source, self._key(image)) is not None:
+                    continue
                 counts[_group(copier, image), Outcome.GONE] += 1
                 if self._removes:
                     self._remove(place, image)
