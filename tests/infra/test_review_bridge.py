@@ -113,3 +113,13 @@ def test_a_couriers_endpoint_must_be_known_to_be_the_receivers_kinesis(
     courier = "aws_lambda_function.function-courier_function (ap-southeast-1)"
     assert (found.clean, named(found, Severity.UNKNOWN)) == (clean, set() if clean else {courier})
     assert courier in named(found, Severity.RELIED)
+
+
+@pytest.mark.parametrize("variable", ["DOMICILE_ENDPOINT", "DOMICILE_PROXY"])
+def test_a_password_in_a_url_is_not_told(variable: str, bridged: Path, tmp_path: Path) -> None:
+    changed = Changed(bridged)
+    _courier(variable, "https://courier:hidden@proxy.example.com:8443")(changed)
+    found = changed.review(tmp_path)
+    texts = [finding.text for severity in Severity for finding in found.of(severity)]
+    assert any("proxy.example.com" in text for text in texts)
+    assert not any("hidden" in text for text in texts)

@@ -54,11 +54,15 @@ def _told(function: Resource, step: str, deployment: Deployment) -> Iterator[Fin
         receiver, endpoint = variables.get("DOMICILE_RECEIVER", ""), variables.get("DOMICILE_ENDPOINT", "")
         kinesis = _KINESIS.replace("{region}", re.escape(receiver))
         if endpoint and not re.fullmatch(f"{kinesis}|{_LOOPBACK}", endpoint):
-            text = f"sends to {endpoint}, which is not known to be Kinesis in {receiver}"
+            text = f"sends to {_shown(endpoint)}, which is not known to be Kinesis in {receiver}"
             yield Finding(function.label, text, Severity.UNKNOWN)
         for name in sorted({"DOMICILE_ENDPOINT", "DOMICILE_PROXY"} & set(variables)):
-            _, _, shown = variables[name].rpartition("@")  # a proxy's URL may have a password
-            yield Finding(function.label, f"sends through {shown}", Severity.RELIED)
+            yield Finding(function.label, f"sends through {_shown(variables[name])}", Severity.RELIED)
+
+
+def _shown(url: str) -> str:
+    """Leave out the password that a URL may have."""
+    return url.rpartition("@")[2]
 
 
 def _policy_path(function: Resource, deployment: Deployment) -> str:
